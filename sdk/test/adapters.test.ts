@@ -53,7 +53,7 @@ it('is one middleware in Hono', async () => {
   expect(kept).toHaveLength(2);
 });
 
-it('costs a page at most 12 kB, and brings no package', async () => {
+it('adds at most 12 kB to a page, and no package', async () => {
   const entry = fileURLToPath(new URL('../src/browser.ts', import.meta.url));
   const { outputFiles, metafile } = await build({
     entryPoints: [entry],

@@ -97,7 +97,7 @@ describe('a sign-in whose second factor is missing', () => {
     return client.sessions.signIn({ email: 'a@example.com', password: 'x' }).catch((error: unknown) => error);
   };
 
-  it('has what finishes it, but not in a log', async () => {
+  it('has the token that finishes it, but not in a log', async () => {
     const error = await refusal({ 'x-device-token': 'gh_d_secret' });
     if (!(error instanceof GatehouseError)) throw new Error('no refusal');
     expect(error.pendingSignIn).toEqual({ mfaToken: 'gh_f_secret', factors, deviceToken: 'gh_d_secret' });
@@ -108,7 +108,7 @@ describe('a sign-in whose second factor is missing', () => {
     expect(await refusal({})).toMatchObject({ pendingSignIn: { deviceToken: undefined } });
   });
 
-  it('is nothing that other refusals have', async () => {
+  it('is not in other refusals', async () => {
     const { fetch } = answering(problem(403, 'access_denied'));
     const error = await createClient({ ...options, fetch })
       .users.me()
@@ -209,7 +209,7 @@ it('a call that takes too long is given up', async () => {
   await expect(client.users.me()).rejects.toThrow(GatehouseConnectionError);
 });
 
-it('a list is gone through page by page', async () => {
+it('a list is read page by page', async () => {
   const { asked, fetch } = answering(
     ok({ metadata: { total: 3, nextCursor: 'c1' }, organizations: [{ id: '1' }, { id: '2' }] }),
     ok({ metadata: { total: 3 }, organizations: [{ id: '3' }] }),
@@ -225,7 +225,7 @@ describe('a machine client', () => {
   const tokenRequests = (asked: Request[]) =>
     asked.filter(({ url: address }) => address.endsWith('/access-token')).length;
 
-  it('asks for one token for all calls at once, and keeps it', async () => {
+  it('requests one token for all concurrent calls, and reuses it', async () => {
     let number = 0;
     const { asked, fetch } = answering(() =>
       Response.json(
@@ -259,7 +259,7 @@ describe('a machine client', () => {
     expect(tokenRequests(asked)).toBe(2);
   });
 
-  it('hands on that id or secret is wrong, and asks again with the next call', async () => {
+  it('reports that id or secret is wrong, and requests again with the next call', async () => {
     const { asked, fetch } = answering(problem(401, 'invalid_client'));
     const client = machineClient({ ...machine, fetch });
     await expect(client.users.get('7')).rejects.toMatchObject({ code: 'invalid_client' });

@@ -15,7 +15,7 @@ describe('the address of the sign-in page', () => {
     expect(signInUrl({ ...service, ...options })).toBe(expected);
   });
 
-  it('carries the address of the product and the challenge', () => {
+  it('contains the address of the product and the challenge', () => {
     const { searchParams } = new URL(signInUrl({ ...service, returnTo, codeChallenge: 'c' }));
     expect(Object.fromEntries(searchParams)).toEqual({ return_to: returnTo, code_challenge: 'c' });
   });

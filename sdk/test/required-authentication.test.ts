@@ -147,7 +147,7 @@ describe('a route that requires an authentication', () => {
       UPDATE sessions SET provider_acr = NULL WHERE app_id = ${world.appId} AND id = ${person.sessionId}`);
   });
 
-  it('asks strangers for nothing: they find no organization', async () => {
+  it('requires nothing of strangers: they get not found', async () => {
     await setProven(password, [hour, null, null]);
     const requirement = { organization: orgId, acr: 2, maxAgeSeconds: 1 } as const;
     for (const token of await credentialsOf(stranger)) {

@@ -70,13 +70,13 @@ describe('the client', () => {
     expect(metadata).toEqual({ key1: 'value1', key2: 'value2' });
   });
 
-  it('goes through a list', async () => {
+  it('reads all pages of a list', async () => {
     const emails: string[] = [];
     for await (const { email } of clientOf(owner).members.list.each(orgId, { pageSize: 1 })) emails.push(email);
     expect(emails).toEqual([owner.email]);
   });
 
-  it('knows the names of the documented client', async () => {
+  it('has the names of the documented client', async () => {
     const auth = new AuthService({ iamBaseUrl: baseUrl, iamAppName: world.appName });
     const { sessionToken } = await auth.signInByEmailPassword(stranger.email, password);
     expect(await auth.getUserDetails(sessionToken)).toMatchObject({ email: stranger.email });
@@ -186,7 +186,7 @@ describe('a protected server', () => {
     expect(faults).toMatchObject([{ code: 'app_not_found' }]);
   });
 
-  it('takes machines where a route says so, and the cookie where the server does', async () => {
+  it('accepts machines if the route says so, and the cookie if the server says so', async () => {
     const token = await machineTokenOf(audience);
     expect(await authorize()(requestOf(token), { ...reading(), machines: true })).toEqual({
       actor: { kind: 'machine', machineUserId: machine.machineUserId },
@@ -232,7 +232,7 @@ describe('a protected server', () => {
     const keyOf = (rights: { perMinute?: number } = {}) =>
       clientOf(owner).apiKeys.create(orgId, { name: 'export', permissions: ['documents:read'], ...rights });
 
-    it('lets a key of the organization and a personal one do what they may', async () => {
+    it('allows a key of the organization and a personal key what their permissions allow', async () => {
       const { key, id } = await keyOf();
       const organization = { id: orgId, permissions: ['documents:read'] };
       const ask = authorize({ apiKeys: robot() });
@@ -308,7 +308,7 @@ describe('a protected server', () => {
     });
   });
 
-  it('asks for an organization with each permission', async () => {
+  it('shows the organizations in which the user has the permission', async () => {
     const outcome = await authorize()(requestOf(owner.token), { permission: 'documents:read' });
     expect(outcome).toMatchObject({ refusal: { status: 503 } });
   });
@@ -316,7 +316,7 @@ describe('a protected server', () => {
   it.each([
     ['organization', 404],
     ['permission', 503],
-  ] as const)('lets nobody pass where the request left out the %s that a route asks for', async (name, status) => {
+  ] as const)('refuses a request without the %s that a route requires', async (name, status) => {
     const requirement = { ...reading(), [name]: undefined };
     for (const token of [owner.token, await tokenOf(owner, world, orgId)])
       expect(await authorize()(requestOf(token), requirement)).toMatchObject({ refusal: { status } });
@@ -399,7 +399,7 @@ describe('a page', () => {
     expect(asked).toEqual(['access-token', 'sessions', 'access-token']);
   });
 
-  it('gets access tokens by the session, keeps them in memory, and hears of the end once', async () => {
+  it('gets access tokens by the session, keeps them in memory, and is notified of the end once', async () => {
     const person = await world.person();
     let ends = 0;
     const onSignedOut = () => (ends += 1);

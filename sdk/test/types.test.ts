@@ -24,7 +24,7 @@ describe('the types of calls', () => {
     );
   });
 
-  it('refuse what the service would refuse', () => {
+  it('refuse values that the service would refuse', () => {
     calls(
       // @ts-expect-error the organization is missing
       () => client.organizations.update(),
@@ -54,7 +54,7 @@ describe('the types of calls', () => {
 });
 
 describe('the types of errors', () => {
-  it('complete the codes that are known, and take one that comes later', () => {
+  it('complete the known codes, and accept a later one', () => {
     expectTypeOf<'access_denied'>().toExtend<KnownErrorCode>();
     expectTypeOf<'a_code_of_tomorrow'>().not.toExtend<KnownErrorCode>();
     expectTypeOf<'a_code_of_tomorrow'>().toExtend<ErrorCode>();

@@ -63,7 +63,7 @@ describe('background tasks', () => {
     expect(lagAt(122_500)).toEqual({ failures: 1, lagMs: 1_500 });
   });
 
-  test('are awaited by a stop, are told of it, and do not run after it', async () => {
+  test('are awaited by a stop, get its signal, and do not run after it', async () => {
     let ended = false;
     const counted = counting(1, async (signal) => {
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));

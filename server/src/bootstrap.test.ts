@@ -50,7 +50,7 @@ describe('the first start is refused', () => {
     expect(await counts()).toEqual(nothing);
   });
 
-  test('without an admin where the network can reach it', async () => {
+  test('without an admin if the network can reach it', async () => {
     const env = { HOST: '0.0.0.0', SMTP_URL: 'smtp://localhost', MASTER_KEY: production.MASTER_KEY };
     const { services } = await start(env);
     await expect(bootstrap(services)).rejects.toThrow(/development feature/);
@@ -102,7 +102,7 @@ describe('the first start', () => {
 });
 
 describe('a later start', () => {
-  test('makes nothing, with any environment', async () => {
+  test('creates nothing, with any environment', async () => {
     const { services } = await start({ BOOTSTRAP_APP: 'shop' });
     await bootstrap(services);
     expect(await bootstrap(services)).toBeUndefined();

@@ -249,7 +249,7 @@ describe('faults', () => {
     expect(faultsOf({ ...production, MASTER_KEY: 'short', PUBLIC_URL: 'nonsense' })).toHaveLength(2);
   });
 
-  test('never hold the value', () => {
+  test('never contain the value', () => {
     const secret = 'hunter2-hunter2';
     const env = Object.fromEntries(configVariables.map(({ name }) => [name, `\n${secret}`]));
     const error = errorOf(env);
@@ -282,7 +282,7 @@ describe('without NODE_ENV', () => {
     expect(loadConfig(env)).toMatchObject({ isProduction: false, developmentFeatures: true });
   });
 
-  test('a refusal says why this is production and what to set', () => {
+  test('a refusal explains why this is production and which variable to set', () => {
     const faults = faultsOf({ HOST: '0.0.0.0' });
     expect(faults.map((fault) => fault.variable)).toEqual(['DATABASE_URL', 'PUBLIC_URL', 'MASTER_KEY']);
     for (const fault of faults.slice(0, 2)) {

@@ -23,7 +23,7 @@ describe('ids', () => {
     expect(BigInt(id) < 2n ** 63n).toBe(true);
   });
 
-  test('are in order, however many are made in a millisecond', () => {
+  test('are in order, also when many are created in a millisecond', () => {
     const ids = createIdSource({ node: 1, now: () => instant });
     expect(isOrdered(take(ids, 20_000))).toBe(true);
   });
@@ -36,7 +36,7 @@ describe('ids', () => {
     expect(isOrdered([...before, ...take(ids, 10_000)])).toBe(true);
   });
 
-  test('are not made for the time at which the lease ends', () => {
+  test('are not scheduled for the time at which the lease ends', () => {
     let now = instant;
     const ids = createIdSource({ node: 1, now: () => now, until: instant + 2 });
     now += 1;
@@ -44,7 +44,7 @@ describe('ids', () => {
     expect(() => ids.next()).toThrow(DatabaseUnavailableError);
   });
 
-  test('are made at more than 500,000 per second', () => {
+  test('are created at more than 500,000 per second', () => {
     const ids = createIdSource({ node: 1 });
     take(ids, 100_000);
     const start = performance.now();
@@ -79,7 +79,7 @@ describe('leases', () => {
     expect(row).toEqual({ taken: 30 });
   });
 
-  test('carry the time of the database', async () => {
+  test('have the time of the database', async () => {
     const source = await lease();
     const [row] = await db.query<{ now: Date }>(sql`SELECT clock_timestamp() AS now`);
     const made = Number(BigInt(source.next()) >> 22n) + Date.UTC(2026, 0, 1);
@@ -168,7 +168,7 @@ describe('leases', () => {
       expect(await leaseEnd(next)).toBeGreaterThan(timeOf(source.next()));
     });
 
-    test('back: who comes then gets numbers and ids of their own', async () => {
+    test('back: users created then get new numbers and ids', async () => {
       const began = Date.now();
       await skewed.set('1 day');
       const source = await lease(often, skewed.db);

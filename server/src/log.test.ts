@@ -37,7 +37,7 @@ async function manageAccounts(): Promise<string[]> {
   return [leaver.email, newEmail, 'dora', adminEmail, code, leaver.userId, token];
 }
 
-test('the log tells what was answered, and holds no secret and nobody’s data', async () => {
+test('the log describes the responses, and contains no secret and no personal data', async () => {
   const owner = await world.person({ email: 'olivia.owner@example.com' });
   const orgId = await world.organization(owner, { metadata: { plan: 'metadata-value' } });
   const machine = await world.machine();
@@ -108,7 +108,7 @@ test('the log has one stack per cause and minute, and counts the others', () => 
 
 const repeated = (_times: number): Error => new Error('again', { cause: new Error('and again') });
 
-test('a stack holds those of the causes', () => {
+test('a stack contains the stacks of the causes', () => {
   const lines: string[] = [];
   pino(loggerOptions('info'), { write: (line) => void lines.push(line) }).error({
     err: new Error('away', { cause: new TypeError('refused') }),

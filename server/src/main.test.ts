@@ -138,7 +138,7 @@ describe('a start is refused', () => {
     expectRefusal(await runService(place.env), /schema is at version/);
   });
 
-  test('with another master key, and what is there stays readable', async () => {
+  test('with another master key, and existing data stays readable', async () => {
     const right = { MASTER_KEY: place.env['MASTER_KEY'] ?? newKey() };
     const { stdout } = await (await start(right)).stop();
     expectRefusal(
@@ -154,7 +154,7 @@ describe('a start is refused', () => {
     expect((await first.call('GET', '/readyz')).status).toBe(200);
   });
 
-  test.runIf(!onServer)('on a directory whose key is gone, and none is made in its place', async () => {
+  test.runIf(!onServer)('on a directory without its key, and no new key is created', async () => {
     await (await start()).stop();
     const file = join(place.dataDir, 'master.key');
     await rm(file);
@@ -172,7 +172,7 @@ describe('a start is refused', () => {
 });
 
 describe('the first start', () => {
-  test('makes the database and tells the password once, to the terminal and not to the log', async () => {
+  test('creates the database and prints the password once, to the terminal and not to the log', async () => {
     await place.remove();
     place = await makePlace({ bare: true });
     const first = await start({ LOG_LEVEL: 'trace' });
@@ -195,7 +195,7 @@ describe('the first start', () => {
     expect((await stat(join(place.dataDir, 'master.key'))).mode & 0o077).toBe(0);
   });
 
-  test.runIf(onServer)('answers /readyz with 503 until the app exists', async () => {
+  test.runIf(onServer)('responds to /readyz with 503 until the app exists', async () => {
     await place.onDatabase((db) =>
       db.transaction(async (tx) => {
         // The start finds no app, and cannot add one while this lasts.
@@ -213,7 +213,7 @@ describe('the first start', () => {
     await tokenOf(service as ServiceProcess, passwordOf(service?.stdout() ?? ''));
   });
 
-  test('with an administrator of one’s own tells no password', async () => {
+  test('with a configured administrator prints no password', async () => {
     const own = { BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com', BOOTSTRAP_ADMIN_PASSWORD: 'Password@123JonDoeInc' };
     const service = await start(own);
     await tokenOf(service, own.BOOTSTRAP_ADMIN_PASSWORD);
@@ -237,7 +237,7 @@ describe('a start in a terminal', () => {
 });
 
 describe('a mail server', () => {
-  test('that does not answer delays no start, and is a warning in the log', async () => {
+  test('that does not respond delays no start, and causes a warning in the log', async () => {
     const server = await startRawServer(() => {});
     const service = await start({ SMTP_URL: `smtp://127.0.0.1:${server.port}` });
     expect((await service.call('GET', '/readyz')).status).toBe(200);
@@ -282,7 +282,7 @@ describe('the log', () => {
     expect(error).toMatchObject({ level: 50, err: { message: 'not expected', stack } });
   });
 
-  test.runIf(onServer)('has one format, of what happens before there is an app and beside it', async () => {
+  test.runIf(onServer)('has one format, also before and outside the app', async () => {
     // The connection has no time limits, so the start warns before the app is created.
     const DATABASE_URL = `${place.env['DATABASE_URL']}?statement_timeout=0`;
     const { stdout, stderr } = await (await start({ DATABASE_URL })).stop();
@@ -301,7 +301,7 @@ describe('the log', () => {
     expect((await (await start()).stop()).stdout).toMatch(warning);
   });
 
-  test('holds no credential, no body, no query and no address', async () => {
+  test('contains no credential, body, query or address', async () => {
     const service = await start({ LOG_LEVEL: 'trace' });
     const token = await tokenOf(service, passwordOf(service.stdout()));
     await service.call('GET', '/v1/authorization/organizations?pageSize=1&cursor=private-query', { token });
@@ -353,7 +353,7 @@ async function isListening(port: number): Promise<boolean> {
 }
 
 describe('the end', () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)('%s lets what is in flight finish, and nothing new in', async (name) => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s lets open calls finish, and accepts no new ones', async (name) => {
     const service = await start();
     const token = await tokenOf(service, passwordOf(service.stdout()));
     const request = await beginRequest(service.port, token);
@@ -377,7 +377,7 @@ describe('the end', () => {
     await tokenOf(service, passwordOf(service.stdout()));
   });
 
-  test('answers every sign-in whose password is being hashed or waits for it', async () => {
+  test('responds to every sign-in whose password is being hashed or is queued', async () => {
     const service = await start({ STOP_DELAY_SECONDS: '1', HASH_CONCURRENCY: '1' });
     const password = passwordOf(service.stdout());
     const answers = Array.from({ length: 18 }, () => signIn(service, password));
@@ -415,7 +415,7 @@ describe('the end', () => {
     );
   });
 
-  test('is not put off by a connection that only stays open', async () => {
+  test('is not delayed by a connection that only stays open', async () => {
     const service = await start();
     const idle = connect(service.port, '127.0.0.1');
     await once(idle, 'connect');
@@ -432,7 +432,7 @@ describe('the end', () => {
     expect(await service.ended()).toMatchObject({ code: 0, signal: null });
   });
 
-  test('by kill -9 loses nothing that was answered', async () => {
+  test('by kill -9 loses no change whose response was sent', async () => {
     const first = await start();
     const password = passwordOf(first.stdout());
     const token = await tokenOf(first, password);

@@ -54,7 +54,7 @@ test.runIf(!onServer)('each command says that the embedded database must be stop
   expect((await service.call('GET', '/readyz')).status).toBe(200);
 });
 
-test('doctor says with its status whether there is something to mend', async () => {
+test('the exit code of doctor says whether it found an error', async () => {
   service = await startService(place.env);
   if (!onServer) await service.stop();
   const { code, stdout, stderr } = await runOperate(place.env, 'doctor', '--json');
@@ -66,7 +66,7 @@ test('doctor says with its status whether there is something to mend', async () 
   expect([faulty.code, faulty.stdout]).toEqual([1, expect.stringMatching(/^fault {2}configuration {2}PORT must be/)]);
 });
 
-test.runIf(onServer)('a command tells on standard error what the database warns of', async () => {
+test.runIf(onServer)('a command prints warnings of the database on standard error', async () => {
   const env = { ...place.env, DATABASE_URL: `${place.env['DATABASE_URL']}?statement_timeout=0` };
   const { code, stdout, stderr } = await runOperate(env, 'list-mails');
   expect({ code, stdout }).toEqual({ code: 0, stdout: '' });

@@ -88,7 +88,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'] !== undefined)('several workers'
     expect(await service.stop()).toMatchObject({ code: 0 });
   });
 
-  test('are replaced when they die, which the log says', async () => {
+  test('are replaced when they crash, which is logged', async () => {
     const service = await start({ WORKERS: '2' });
     while (linesOf(service).filter(isReady).length < 2) await once(service.output, 'data');
     const worker = linesOf(service).find(isReady);

@@ -73,7 +73,7 @@ describe('the clock of the database', () => {
   });
 });
 
-test('nothing else of the product asks the machine for the time', () => {
+test('no other file of the product reads the system clock', () => {
   const sources = fileURLToPath(new URL('.', import.meta.url));
   const asking = readdirSync(sources, { recursive: true, encoding: 'utf8' })
     .filter((file) => /\.(?:ts|js)$/.test(file) && !/\.test\.ts$|^test\//.test(file))
@@ -99,7 +99,7 @@ describe('after the clock of the database was a day ahead and was set back', () 
   });
   afterAll(() => app?.close());
 
-  test('a quota that was used up then is whole, and never says to wait longer than its period', async () => {
+  test('a quota that was exhausted then is full again, and the time to retry is at most its period', async () => {
     const person = await world.person();
     const signIn = (of: string) =>
       world.call('POST', '/v1/authentication/users/sessions', { body: { email: person.email, password: of } });
@@ -114,7 +114,7 @@ describe('after the clock of the database was a day ahead and was set back', () 
     app.clock.advance(dayMs);
   });
 
-  test('the key of an app that was made then signs', async () => {
+  test('the key of an app that was created then signs', async () => {
     const machine = await world.machine();
     app.clock.advance(-dayMs);
     const body = { clientId: machine.machineUserId, clientSecret: machine.clientSecret };
@@ -205,7 +205,7 @@ describe.runIf(onServer).each([
     }
   });
 
-  test('tells a wait that fits the quota, and shares the quota with the other', async () => {
+  test('returns a wait that fits the quota, and shares the quota with the other', async () => {
     const attempt = (at: ServiceProcess) =>
       at.call('POST', sessions, { body: { email, password: 'Wrong@12345678' }, headers: { 'x-device': 'none' } });
     const answers = [];
@@ -216,7 +216,7 @@ describe.runIf(onServer).each([
     expect(Math.max(...waits)).toBeLessThanOrEqual(1_800);
   });
 
-  test('stores no time that is off', async () => {
+  test('does not store a time when it is disabled', async () => {
     await wrong.call('POST', '/v1/authentication/users/password/reset', { body: { email } });
     const later = await place.onDatabase((db) =>
       db.query<{ name: string; away: number }>(sql`

@@ -181,7 +181,7 @@ describe('API keys', () => {
     expect((await visitor.press('Revoke')).text).toContain('The key no longer works.');
   });
 
-  it('give no role that the person lacks, in no organization of others', async () => {
+  it('grant no role that the person lacks, also in organizations of others', async () => {
     const orgId = await world.organization(await world.person());
     const foreign = await world.organization(await world.person());
     const visitor = await signIn(await world.member(orgId, 'reader'));

@@ -133,7 +133,7 @@ describe('an identity is not linked', () => {
     ]);
   });
 
-  it('where the app has no provider, or does not allow providers: nothing is offered', async () => {
+  it('no provider is offered if the app has none or does not allow them', async () => {
     const settings = (body: object) =>
       world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body });
     await settings({ signInMethods: ['password'] });

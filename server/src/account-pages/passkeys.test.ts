@@ -89,7 +89,7 @@ describe('the second factors', () => {
     expect((await visitor.press('Remove')).text).toContain('The second factor is removed.');
   });
 
-  it('let nobody change the address without the passkey, also after another factor', async () => {
+  it('refuse a change of the address without the passkey, also after another factor', async () => {
     const { person, visitor } = await signIn();
     const visit = await visitor.press('Add a passkey');
     const { code: verificationCode = '' } = await world.mail(person.email);
@@ -108,7 +108,7 @@ describe('the second factors', () => {
     expect((await visitor.press('Change the address', { code })).text).toContain(newEmail);
   });
 
-  it('tell browsers without script what they need', async () => {
+  it('show a hint in browsers without script', async () => {
     const { visitor } = await signIn();
     const { html } = await visitor.press('Add a passkey');
     expect(html).toMatch(/<noscript>.*Passkeys need JavaScript.*<\/noscript>/s);

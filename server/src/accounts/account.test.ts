@@ -120,7 +120,7 @@ describe('an address that somebody else has', () => {
     expect([purpose, code]).toEqual(['sign_up_attempted', undefined]);
   });
 
-  test('leaves no code of an earlier request', async () => {
+  test('invalidates the codes of earlier requests', async () => {
     const newEmail = fresh();
     await ask(newEmail);
     await ask((await world.person()).email);
@@ -136,7 +136,7 @@ describe('an address that somebody else has', () => {
     expect((await me(person)).json()).toMatchObject({ email: person.email });
   });
 
-  test('goes to one of two who ask for it', async () => {
+  test('is given to one of two concurrent callers', async () => {
     const other = await world.person();
     const newEmail = fresh();
     await ask(newEmail);
@@ -162,7 +162,7 @@ describe('the current password', () => {
     expect(answers).toEqual(['403 current_password_wrong', '429 rate_limited']);
   });
 
-  test('lets only so many codes be sent', async () => {
+  test('limits the number of codes that are sent', async () => {
     const strict = await createWorld(app, { settings: { limits: { codeRequestsPerAccountPerHour: 1 } } });
     const { token } = await strict.person();
     const asking = (newEmail: string) =>

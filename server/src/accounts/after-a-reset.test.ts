@@ -86,7 +86,7 @@ async function trust(trustEmail: boolean): Promise<void> {
 }
 
 describe('a thief who has only the token of a session', () => {
-  test('with an old session, links nothing, unlinks nothing, sees no export', async () => {
+  test('with an old session, cannot link, unlink or see the export', async () => {
     await link(vouched(person.email));
     const [identity] = (await world.call('GET', `${users}/me/identities`, { token: person.token })).json<{
       identities: { id: string }[];

@@ -50,7 +50,7 @@ describe('a change of the address needs the strongest factor of the person:', ()
     expect((await request(person)).statusCode).toBe(200);
   });
 
-  it('a passkey, also of people who have proven an authenticator app', async () => {
+  it('a passkey, also of people who have used an authenticator app', async () => {
     const person = await world.person();
     const factor = await enrol(world, person);
     await addPasskey(world, person);

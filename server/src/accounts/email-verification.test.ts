@@ -230,7 +230,7 @@ describe('the mailed token', () => {
     expect(problem(await present(person.mailedToken, person.userId, 'AAAAAAA'))).toBe('400 code_invalid');
   });
 
-  test('dies with the code: used or replaced', async () => {
+  test('ends with the code, when it is used or replaced', async () => {
     const used = await unverified();
     await present(used.token, used.userId, used.code);
     expect(problem(await present(used.mailedToken, used.userId, used.code))).toBe('401 unauthenticated');

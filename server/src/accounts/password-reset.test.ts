@@ -314,7 +314,7 @@ describe('a stranger who knows the address', () => {
   const guess = (times: number, address: (index: number) => string) =>
     Promise.all(Array.from({ length: times }, (_, index) => reset('AAAAAAA', {}, address(index))));
 
-  test('cannot void the code that the owner requested, and causes at most three mails at a time', async () => {
+  test('cannot invalidate the code that the owner requested, and causes at most three mails at a time', async () => {
     await world.person({ email });
     const code = await codeTo(email);
     for (let index = 0; index < 10; index += 1) await request(email);
@@ -344,7 +344,7 @@ describe('a stranger who knows the address', () => {
     expect((await reset(code, {}, '192.0.2.77')).statusCode).toBe(200);
   });
 
-  test('cannot push out the code that the owner requested by exhausting it and requesting again', async () => {
+  test('cannot replace the code that the owner requested by exhausting it and requesting again', async () => {
     await world.person({ email });
     const code = await codeTo(email, '192.0.2.79');
     await guess(45, (index) => `203.0.113.${index}`);
@@ -352,7 +352,7 @@ describe('a stranger who knows the address', () => {
     expect((await reset(code, {}, '192.0.2.79')).statusCode).toBe(200);
   });
 
-  test('who exhausted a code does not keep the owner from getting another', async () => {
+  test('who exhausted a code does not prevent the owner from getting another', async () => {
     await world.person({ email });
     for (let index = 0; index < 3; index += 1) await codeTo(email);
     await guess(60, (index) => `203.0.113.${index}`);

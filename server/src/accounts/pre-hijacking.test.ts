@@ -148,7 +148,7 @@ async function offer({ before }: Grants[string]): Promise<void> {
 describe.each(Object.entries(grants))('what is given to the address of %s', (name, given) => {
   const expected = name.includes('super admin') ? { ...nothing, isSuperAdmin: true } : { ...nothing, organizations: 1 };
 
-  test('does not belong to the stranger, with anything that they prepared, and belongs to the owner', async () => {
+  test("belongs to the owner, not to the stranger, and the stranger's changes are removed", async () => {
     await offer(given);
     const account = await hijack(world, linking, email, { clicked: true });
     await given.after?.();
@@ -180,7 +180,7 @@ describe.each(Object.entries(grants))('what is given to the address of %s', (nam
     for (const token of await tryAll(account, strangersOwnEmail)) expect(await holdings(token)).toEqual(nothing);
   });
 
-  test('belongs to the owner after a sign-in with a vouching provider, except super admin rights', async () => {
+  test('belongs to the owner after a sign-in with a trusted provider, except super admin rights', async () => {
     await offer(given);
     const account = await hijack(world, linking, email, { clicked: true });
     await given.after?.();

@@ -49,7 +49,7 @@ describe('a body is refused', () => {
   });
 });
 
-describe('a key may name only what its holder holds or may grant:', () => {
+describe('a key may name only permissions that its owner has or may grant:', () => {
   test.each<[what: string, who: () => { token: string }, url: () => string, body: object, code: string]>([
     ['an unknown role', () => owner, () => keysOf(orgId), { roles: ['nobody'] }, 'unknown_role'],
     ['a permission of no role', () => owner, () => keysOf(orgId), { permissions: ['of:none'] }, 'access_denied'],
@@ -89,7 +89,7 @@ test('the key is shown once, and stored as a hash with its last characters', asy
   expect(await isActive(made)).toBe(true);
 });
 
-test('managers take part only where the app says so', async () => {
+test('managers may take part only if the app allows it', async () => {
   const calls = async () => {
     const created = await world.call('POST', keysOf(orgId), {
       token: manager.token,
@@ -125,7 +125,7 @@ test('managers cannot prolong a key that gives more than they may grant', async 
 });
 
 describe('there are at most', () => {
-  test('20 personal keys, however many are made at once', async () => {
+  test('20 personal keys, also when many are created at once', async () => {
     const person = await world.member(orgId);
     for (let count = 0; count < 17; count += 1) await personalKey(world, person, orgId);
     const body = { name: 'key', organizationId: orgId, roles: ['reader'] };
@@ -137,7 +137,7 @@ describe('there are at most', () => {
     );
   });
 
-  test('100 keys of an organization, however many are made at once', async () => {
+  test('100 keys of an organization, also when many are created at once', async () => {
     const chief = await world.person();
     const full = await world.organization(chief);
     const { id } = await organizationKey(world, chief, full);
@@ -247,7 +247,7 @@ describe('personal keys end, and keys of organizations do as they should, by', (
   });
 });
 
-test('an owner adopts a key whose maker was deactivated', async () => {
+test('an owner adopts a key whose creator was deactivated', async () => {
   const its = await holder();
   await endings['deactivation']?.end(its);
   const list = await world.call('GET', `${keysOf(its.orgId)}?pageSize=10`, { token: its.second.token });
@@ -260,7 +260,7 @@ test('an owner adopts a key whose maker was deactivated', async () => {
 });
 
 describe('the mail about a new key', () => {
-  test('names it, and goes to its maker', async () => {
+  test('names it, and is sent to its creator', async () => {
     const { person, personal } = await holder();
     const mail = (await world.mails(person.email)).filter(({ purpose }) => purpose === 'api_key_created');
     expect(mail).toHaveLength(2);
@@ -277,7 +277,7 @@ describe('the mail about a new key', () => {
   });
 });
 
-describe('a key is not made by a call that waited while', () => {
+describe('a key is not created by a call that waited while', () => {
   test.each<[what: string, run: (person: Person) => Promise<unknown>]>([
     ['the password was reset', resetPassword],
     [

@@ -270,8 +270,8 @@ describe('a request in flight sees the key before or after the change, and never
   });
 });
 
-describe('a key whose maker is a manager', () => {
-  test('gives what managers may grant, by the setting of this moment', async () => {
+describe('a key whose creator is a manager', () => {
+  test('grants the roles that managers may grant by the present setting', async () => {
     await settings({ managersMayMakeApiKeys: true });
     const its = await scene();
     const key = await ofOrganization({ roles: ['reader', 'writer'] }, 'manager')(its);
@@ -284,14 +284,14 @@ describe('a key whose maker is a manager', () => {
   });
 });
 
-describe('a key whose maker is a machine user', () => {
+describe('a key whose creator is a machine user', () => {
   const made = async () => {
     const maker = await world.machine();
     const { orgId, owner } = await scene();
     return { maker, orgId, owner, key: await organizationKey(world, maker, orgId, reading) };
   };
 
-  test('is good while the machine user is there, and gives what its scopes let it grant', async () => {
+  test('is valid while the machine user exists, and grants only roles that its scopes allow', async () => {
     const { maker, key } = await made();
     expect(await say(key)).toMatchObject({ active: true, permissions: reader });
     const url = `/v1/authorization/machine-users/${maker.machineUserId}`;
@@ -323,7 +323,7 @@ test('a key of a super admin who is no member ends with their rights', async () 
   expect(await say(key)).toEqual(inactive);
 });
 
-test('an owner who holds all permissions may name each in a personal key, while the app says so', async () => {
+test('an owner with all permissions may name each in a personal key, while the app allows it', async () => {
   const { orgId, owner } = await scene();
   const body = { name: 'key', organizationId: orgId, permissions: ['documents:writer'] };
   const url = '/v1/authentication/users/me/api-keys';

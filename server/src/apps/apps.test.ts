@@ -52,7 +52,7 @@ describe('the platform API is refused', () => {
     }
   });
 
-  test('everywhere where no key is configured', async () => {
+  test('everywhere if no key is configured', async () => {
     const without = await buildTestApp({ env: { PLATFORM_KEY: '' } });
     try {
       for (const authorization of ['Bearer ', `Bearer ${platformKey}`]) {
@@ -64,7 +64,7 @@ describe('the platform API is refused', () => {
     }
   });
 
-  test('with neither of two keys, and answers to both while they rotate', async () => {
+  test('with neither of two keys, and accepts both while they rotate', async () => {
     const next = 'platform-key-of-tomorrow-0123456789abc';
     const rotating = await buildTestApp({ env: { PLATFORM_KEY: `${platformKey},${next}` } });
     try {
@@ -111,7 +111,7 @@ describe('making an app is refused', () => {
     expect(await appCount()).toBe(before);
   });
 
-  test('with a name that is taken, also by one that is made at the same moment', async () => {
+  test('with a name that is in use, also by a concurrent call', async () => {
     expect(problem(await create({ name: world.appName }))).toBe('409 app_name_taken');
     const responses = await Promise.all(Array.from({ length: 4 }, () => create({ name: 'contested' })));
     const statuses = responses.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b);
@@ -120,7 +120,7 @@ describe('making an app is refused', () => {
 });
 
 describe('making an app', () => {
-  test('answers with it, defaults filled in, and its admin can sign in', async () => {
+  test('returns it with defaults, and its admin can sign in', async () => {
     const given = body({ settings: { signUpEnabled: false } });
     const response = await world.operate('POST', url, given);
     expect(response.statusCode).toBe(201);
@@ -149,7 +149,7 @@ describe('making an app', () => {
     for (const name of ['ab', `a${'-9'.repeat(19)}z`]) expect((await create({ name })).statusCode).toBe(201);
   });
 
-  test('tells the audit of the new app', async () => {
+  test('records the new app in the audit', async () => {
     const { name } = (await create()).json<{ name: string }>();
     const events = await app.db.query(sql`
       SELECT e.action, e.actor_kind FROM audit_events e JOIN apps a ON a.id = e.app_id WHERE a.name = ${name}`);
@@ -233,18 +233,21 @@ describe('updating an app', () => {
     expect((await world.operate('GET', `${url}/${world.appName}`)).json()).toEqual(before);
   });
 
-  test.each(['verificationUrl', 'resetUrl', 'inviteUrl'])('refuses as %s what a mail may not hold', async (name) => {
-    const redirectUrls = ['https://a.example'];
-    const made = (await create({ settings: { redirectUrls } })).json<{ name: string }>();
-    const count = await appCount();
-    for (const link of ['javascript:alert(1)', 'https://evil.example/{{code}}', 'https://a.example/{{unknown}}']) {
-      const settings = { redirectUrls, [name]: link };
-      expect(problem(await create({ settings }))).toBe('400 redirect_url_not_allowed');
-      expect(problem(await update(made.name, { settings }))).toBe('400 redirect_url_not_allowed');
-    }
-    expect(await appCount()).toBe(count);
-    expect((await world.operate('GET', `${url}/${made.name}`)).json()).toEqual(made);
-  });
+  test.each(['verificationUrl', 'resetUrl', 'inviteUrl'])(
+    'refuses as %s a value that a mail may not contain',
+    async (name) => {
+      const redirectUrls = ['https://a.example'];
+      const made = (await create({ settings: { redirectUrls } })).json<{ name: string }>();
+      const count = await appCount();
+      for (const link of ['javascript:alert(1)', 'https://evil.example/{{code}}', 'https://a.example/{{unknown}}']) {
+        const settings = { redirectUrls, [name]: link };
+        expect(problem(await create({ settings }))).toBe('400 redirect_url_not_allowed');
+        expect(problem(await update(made.name, { settings }))).toBe('400 redirect_url_not_allowed');
+      }
+      expect(await appCount()).toBe(count);
+      expect((await world.operate('GET', `${url}/${made.name}`)).json()).toEqual(made);
+    },
+  );
 
   test('refuses a default link that the app itself would not allow', async () => {
     const redirectUrls = ['https://a.example'];
@@ -260,7 +263,7 @@ describe('updating an app', () => {
     expect((await world.operate('GET', `${url}/${name}`)).json()).toMatchObject({ settings });
   });
 
-  test('merges settings: what is not named stays', async () => {
+  test('merges settings: fields that are not named stay', async () => {
     const { name } = (await create({ settings: { language: 'ar', redirectUrls: ['https://a.example'] } })).json<{
       name: string;
     }>();
@@ -288,7 +291,7 @@ describe('updating an app', () => {
     });
   });
 
-  test('at the same moment in different settings keeps all of them', async () => {
+  test('concurrently in different settings keeps all of them', async () => {
     const { name } = (await create()).json<{ name: string }>();
     const patches = [
       { language: 'ar' },
@@ -303,7 +306,7 @@ describe('updating an app', () => {
 });
 
 describe('a deactivated app', () => {
-  test('answers 403 to public calls and 401 to others, until it is active again', async () => {
+  test('responds with 403 to public calls and 401 to others, until it is active again', async () => {
     const product = await createWorld(app);
     const machine = await product.machine();
     const person = await product.person();
@@ -332,7 +335,7 @@ describe('a deactivated app', () => {
     }
   });
 
-  test('is nothing to other apps', async () => {
+  test('has no effect in other apps', async () => {
     const product = await createWorld(app);
     await update(product.appName, { status: 'INACTIVE' });
     expect((await called(world.appName, { token: world.admin.token })).statusCode).toBe(200);

@@ -376,7 +376,7 @@ describe('an app that lists no redirect URLs', () => {
   });
 });
 
-test('apps that exist when the migration comes match by origin, later ones exactly', async () => {
+test('apps created before the migration match by origin, later ones exactly', async () => {
   const db = await openEmptyDatabase();
   const earlier = readMigrations().filter(({ name: of }) => of !== 'redirect_matching');
   const version = readMigrations().find(({ name: of }) => of === 'redirect_matching')?.version ?? 0;

@@ -116,7 +116,7 @@ describe('an entry that is stored', () => {
     expect(problem(await patch(world, { redirectUrls: [...rest, wildcard] }))).toBe('400 validation_failed');
   });
 
-  test('is warned of in the answers that hold settings, which take no warnings', async () => {
+  test('causes a warning in responses that contain settings; settings do not accept warnings', async () => {
     const world = await createWorld(production);
     expect(await get(world)).not.toHaveProperty('warnings');
     await store(world, { ...stored, redirectMatching: 'origin' });

@@ -57,7 +57,7 @@ describe('settings', () => {
     expect(Object.keys(limits as object)).toEqual(Object.keys(defaults));
   });
 
-  test('merge, groups too, and are told by name', async () => {
+  test('are merged, also in groups, and recorded by name', async () => {
     await patch({ mail: { brandName: 'Acme', color: '#1f6feb' }, limits: { invitationsPerDay: 7 } });
     const answer = await patch({ mail: { color: '#000000' }, sessionIdleSeconds: 600 });
     expect(answer.statusCode).toBe(200);

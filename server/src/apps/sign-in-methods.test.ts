@@ -63,7 +63,7 @@ const ways: Readonly<Record<Method, () => Promise<string>>> = {
 const outcome = (response: Awaited<ReturnType<World['call']>>): string =>
   response.statusCode < 300 ? 'signed in' : problem(response);
 
-it('are told by the metadata; a code by mail is not among them unless the app says so', async () => {
+it('are in the metadata; a code by mail is included only if the app allows it', async () => {
   const told = async () => (await world.call('GET', metadataUrl)).json<{ signInMethods: string[] }>().signInMethods;
   expect(await told()).toEqual(['password', 'provider']);
   expect(await ways.emailCode()).toBe('403 sign_in_method_disabled');

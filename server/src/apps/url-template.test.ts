@@ -172,7 +172,7 @@ describe('the link of a mail', () => {
     ['words', 'https://app.example.com/?c={{code}} Your account is locked. Visit https://evil.example'],
     ['letters that turn the line around', 'https://app.example.com/?c={{code}}\u202Eelpmaxe.live//:sptth\u2028'],
     ['markup', 'https://app.example.com/?c={{code}}"><a href=x>'],
-  ])('lets nobody who asks for a mail write %s into it', async (_, template) => {
+  ])('does not let the sender of a request write %s into a mail', async (_, template) => {
     await requestMail(template);
     const { url = '', text } = await world.mail(person.email);
     expect(url).toMatch(/^https:\/\/app\.example\.com\/\?c=[!#-;=?-~]+$/);

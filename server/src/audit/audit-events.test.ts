@@ -112,7 +112,7 @@ describe('refused are', () => {
   });
 });
 
-it('an event says who did what to what, from where, in names only', async () => {
+it('an event has the names of the actor, the action, the target and the place', async () => {
   const requestId = await change(stage.owner.token, { name: 'Renamed', metadata: { plan: 'secret plan' } });
   const [newest] = await events(ofOrganization(), stage.owner.token);
   expect(newest).toEqual({
@@ -159,7 +159,7 @@ describe('paging', () => {
     expect(times).toEqual(times.toSorted(([a, i], [b, j]) => b.localeCompare(a) || Number(BigInt(j) - BigInt(i))));
   });
 
-  it('tells events of one moment apart', async () => {
+  it('distinguishes events of the same time', async () => {
     const person = await world.person();
     for (let count = 0; count < 5; count += 1) await world.signIn(person.email);
     const found = await pages(ofApp, world.admin.token, { pageSize: '2', actorId: person.userId });
@@ -167,14 +167,14 @@ describe('paging', () => {
     expect(new Set(found.flat().map(({ id }) => id)).size).toBe(7);
   });
 
-  it('has no cursor where nothing follows, not even on a page that is full', async () => {
+  it('has no cursor on the last page, even if that page is full', async () => {
     const person = await world.person({ verified: false });
     const found = await page(ofApp, world.admin.token, { pageSize: '1', actorId: person.userId });
     expect(found).toMatchObject({ metadata: {}, events: [{ action: 'user.signed_up' }] });
     expect(found.metadata).toEqual({});
   });
 
-  it('goes on only with the filters, the organization and the list that it began with', async () => {
+  it('continues only with the filters, the organization and the list of its first page', async () => {
     const { nextCursor: cursor = '' } = (await page(ofOrganization(), world.admin.token, { pageSize: '1' })).metadata;
     const others: [string, Record<string, string>][] = [
       [ofApp, { cursor }],
@@ -230,7 +230,7 @@ describe('filters', () => {
     expect(byRequest(await events(ofApp, world.admin.token, { to: from }), requestId)).toBeUndefined();
   });
 
-  it('find nothing for what never happened and nobody who ever acted', async () => {
+  it('find nothing for an action that never happened and for an unknown actor', async () => {
     expect(await events(ofApp, world.admin.token, { action: 'nothing.happened' })).toEqual([]);
     expect(await events(ofApp, world.admin.token, { actorId: '1' })).toEqual([]);
   });
@@ -283,7 +283,7 @@ describe('to an owner', () => {
     expect(await events(ofOrganization(), stage.owner.token, { ...query, actorId: userId })).toEqual([]);
   });
 
-  it('asking for what an outsider did brings nothing, so that nobody can find out who it was', async () => {
+  it('a filter by an actor outside the organization returns no event, so that the id stays unknown', async () => {
     await change(world.admin.token);
     const actorId = world.admin.userId;
     expect(await page(ofOrganization(), stage.owner.token, { actorId })).toEqual({ metadata: {}, events: [] });
@@ -318,7 +318,7 @@ describe('to an owner', () => {
     expect(shown).toMatchObject({ claimedOnBehalfOf: stage.stranger.userId });
   });
 
-  it('whom strangers tried a code on is not told: it would say which addresses have an account', async () => {
+  it('attempts of strangers on a code have no address: it would reveal which addresses have an account', async () => {
     const tryCode = async (email: string) => {
       app.clock.advance(60_000);
       const body = { orgId: stage.orgId, email, verificationCode: 'AAAAAAA', newPassword: password };
@@ -337,7 +337,7 @@ describe('to an owner', () => {
     expect((await tryCode(stage.member.email))?.target).toEqual({ kind: 'user', id: stage.member.userId });
   });
 
-  it('who was kept out is told: members by name, strangers by kind', async () => {
+  it('the event of a refusal has members by name and strangers by kind', async () => {
     app.clock.advance(60_000);
     for (const { token } of [stage.member, stage.stranger]) {
       await world.call('PATCH', `/v1/authorization/organizations/${stage.orgId}`, { token, body: { name: 'Taken' } });
@@ -407,7 +407,7 @@ describe('of a deleted organization', () => {
     }
   });
 
-  it('its people find nothing, nor does another app', async () => {
+  it('its members find nothing, and another app finds nothing', async () => {
     for (const { token } of [owner, stage.member]) {
       expect(problem(await read(ofOrganization(orgId), token))).toBe('404 organization_not_found');
     }
@@ -417,7 +417,7 @@ describe('of a deleted organization', () => {
     expect(problem(response)).toBe('404 organization_not_found');
   });
 
-  it('is told apart from one that never was', async () => {
+  it('is distinguished from an unknown one', async () => {
     for (const token of [world.admin.token, stage.machine.token]) {
       expect(problem(await read(ofOrganization('1'), token))).toBe('404 organization_not_found');
     }

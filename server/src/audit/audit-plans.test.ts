@@ -135,7 +135,7 @@ test('an ordinary event is in five indexes at most', async () => {
   expect(indexes.length).toBeLessThanOrEqual(6);
 });
 
-test('removing what is past its time begins at the oldest', async () => {
+test('removing expired entries begins with the oldest', async () => {
   const rows = await app.db.query(sql`
     EXPLAIN SELECT time, id FROM audit_events WHERE app_id = ${appId} AND time < ${new Date(start + 5_000)}
     ORDER BY time, id LIMIT 500`);

@@ -45,7 +45,7 @@ test('events past the retention of their app go, however many, and no others', a
   expect([await countOf(keeping), await countOf(forgetting)]).toEqual([10, 7]);
 });
 
-test('a retention that is shortened holds from the next run on, one that is lifted too', async () => {
+test('a shortened retention applies from the next run, and so does a removed one', async () => {
   const retain = (auditRetentionDays: number | null) =>
     forgetting.operate('PATCH', `/v1/platform/apps/${forgetting.appName}`, { settings: { auditRetentionDays } });
   await addEvents(forgetting, 5, 10);
@@ -65,13 +65,13 @@ test('several processes remove together without waiting for one another', async 
   expect(await countOf(forgetting)).toBe(0);
 });
 
-test('a process that is told to stop removes no more', async () => {
+test('a process that must stop removes no further rows', async () => {
   await addEvents(forgetting, 3, 40);
   await sweepEvents.run(app.services, AbortSignal.abort());
   expect(await countOf(forgetting)).toBe(3);
 });
 
-test('what somebody holds a lock on is left for later', async () => {
+test('locked rows are left for later', async () => {
   await addEvents(forgetting, 3, 40);
   if (app.db.engine === 'embedded') return;
   const first = sql`SELECT 1 FROM audit_events WHERE app_id = ${forgetting.appId} AND id = 1 FOR UPDATE`;

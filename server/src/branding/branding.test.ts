@@ -117,7 +117,7 @@ describe('the branding', () => {
     expect(new Set(Object.values(await get()))).toEqual(new Set([null]));
   });
 
-  it('keeps what a change does not name, and null restores the default', async () => {
+  it('keeps the fields that a change does not name, and null restores the default', async () => {
     await patch({ radius: 3, font: 'serif' });
     await patch({ font: null });
     expect(await get()).toMatchObject({ radius: 3, font: null });
@@ -239,7 +239,7 @@ describe('a page', () => {
     expect(html.match(/\.logo img\{background/g)).toHaveLength(1);
   });
 
-  it('takes its style from typed values, under a policy that allows this style only', async () => {
+  it('creates its style from typed values, under a policy that allows only this style', async () => {
     await patch({ primaryColor: '#0b6e4f', primaryColorDark: '#8ab4ff', radius: 3, font: 'serif' });
     const response = await test.app.inject({ url: `/apps/${world.appName}/sign-in` });
     expect(response.body).toContain('--radius:3px;--font:Charter');

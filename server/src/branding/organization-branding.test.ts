@@ -165,7 +165,7 @@ describe('the permission for texts', () => {
     expect((await patch({ name: null })).json()).toMatchObject({ name: null, textsAllowed: true });
   });
 
-  it('of one organization holds for no other', async () => {
+  it('of one organization applies to no other', async () => {
     await patch({ textsAllowed: true }, world.admin);
     const neighbour = await world.person();
     const its = await world.organization(neighbour);
@@ -181,7 +181,7 @@ describe('the branding', () => {
     expect(problem(await get(await world.person()))).toBe('404 organization_not_found');
   });
 
-  it('keeps what a change does not name; null restores the value of the app', async () => {
+  it('keeps the fields that a change does not name; null restores the value of the app', async () => {
     await patch({ radius: 3, font: 'serif', texts: { 'en.footer': 'x' } });
     await patch({ font: null });
     expect((await get()).json()).toEqual({ ...inherited, radius: 3, texts: { 'en.footer': 'x' } });
@@ -209,7 +209,7 @@ describe('the branding', () => {
     expect((await get()).json()).toEqual({ ...inherited, ...Object.assign({}, ...changes), textsAllowed: true });
   });
 
-  it('goes with the organization, and its logo, too', async () => {
+  it('is deleted with the organization, and so is its logo', async () => {
     await patch({ radius: 3 });
     const path = await setOrganizationLogo(world, orgId);
     expect((await open(path)).statusCode).toBe(200);
@@ -255,7 +255,7 @@ describe('a logo', () => {
     expect((await open(path)).statusCode).toBe(404);
   });
 
-  it('stays that of the app and of the neighbour when it is deleted', async () => {
+  it('does not affect that of the app and of another organization when it is deleted', async () => {
     const neighbourOrgId = await world.organization(await world.person());
     const path = await setOrganizationLogo(world, orgId);
     await setOrganizationLogo(world, neighbourOrgId);

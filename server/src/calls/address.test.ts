@@ -137,12 +137,15 @@ describe('a path without a route', () => {
 });
 
 describe('405', () => {
-  test.each(['/v1/authentication/users', `${organizations}/1`])('OPTIONS %s allows what there is', async (url) => {
-    const response = await app.app.inject({ method: 'OPTIONS', url });
-    expect([response.statusCode, response.json<{ code: string }>().code]).toEqual([405, 'method_not_allowed']);
-    const declared = routes.filter((route) => route.url === url.replace('/1', '/:orgId')).map(({ method }) => method);
-    expect(String(response.headers.allow).split(', ')).toEqual(expect.arrayContaining(declared));
-  });
+  test.each(['/v1/authentication/users', `${organizations}/1`])(
+    'OPTIONS %s allows the methods that exist',
+    async (url) => {
+      const response = await app.app.inject({ method: 'OPTIONS', url });
+      expect([response.statusCode, response.json<{ code: string }>().code]).toEqual([405, 'method_not_allowed']);
+      const declared = routes.filter((route) => route.url === url.replace('/1', '/:orgId')).map(({ method }) => method);
+      expect(String(response.headers.allow).split(', ')).toEqual(expect.arrayContaining(declared));
+    },
+  );
 
   test('a method that is allowed is never refused', async () => {
     for (const url of ['/v1/authentication/users', organizations, '/v1/platform/apps', `${organizations}/1`]) {
@@ -156,7 +159,7 @@ describe('405', () => {
 });
 
 describe('HEAD', () => {
-  test('answers like GET, without the body', async () => {
+  test('responds like GET, without the body', async () => {
     const { statusCode, body, headers } = await world.call('HEAD', `${organizations}/${orgId}`, {
       token: world.admin.token,
     });

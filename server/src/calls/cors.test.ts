@@ -101,7 +101,7 @@ describe('a preflight', () => {
     expectVary(response);
   });
 
-  test('is answered from the origin alone, for any app that allows it', async () => {
+  test('is answered by the origin alone, for any app that allows it', async () => {
     expect((await preflight(allowed, { 'x-app-name': 'nobody' })).statusCode).toBe(204);
     expect((await preflight('https://evil.example', { 'x-app-name': world.appName })).statusCode).toBe(403);
   });

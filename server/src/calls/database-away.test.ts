@@ -61,7 +61,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', (
     ['readiness', () => world.call('GET', '/readyz', { app: null })],
   ];
 
-  test.each(calls)('%s is told to come back', async (_what, call) => {
+  test.each(calls)('%s gets a time to retry', async (_what, call) => {
     await proxy.cut();
     const response = await call();
     expect(response.json()).toMatchObject({ status: 503, code: 'database_unavailable' });
@@ -96,7 +96,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', (
     expect((await world.call('GET', '/readyz', { app: null })).statusCode).toBe(200);
   });
 
-  test('a lost connection in the middle of a transaction leaves no rows', async () => {
+  test('after a connection is lost in the middle of a transaction, there are no rows', async () => {
     const before = await storedEvents();
     const isCaught = proxy.cutBefore(/audit_events/);
     const response = await world.call('POST', machineUsers, { token: world.admin.token, body: { userName: 'half' } });
@@ -109,7 +109,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', (
     expect(again.statusCode).toBe(201);
   });
 
-  test('a lost connection in the middle of a sign-up leaves neither user nor mail, and no cookie', async () => {
+  test('after a connection is lost in the middle of a sign-up, there is no user, mail or cookie', async () => {
     const isCaught = proxy.cutBefore(/INSERT INTO sessions/);
     const email = 'half@example.com';
     const body = { firstName: 'J', lastName: 'D', email, password: 'Password@123JonDoeInc' };
@@ -121,7 +121,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', (
     expect(await database.query(sql`SELECT 1 FROM mails WHERE recipient = ${email}`)).toEqual([]);
   });
 
-  test('calls that wait for their response are not left hanging', async () => {
+  test('calls without a response yet are ended', async () => {
     await database.transaction(async (tx) => {
       await tx.query(sql`LOCK TABLE machine_users IN ACCESS EXCLUSIVE MODE`);
       const arrived = proxy.cutAfter(/INSERT INTO machine_users/);

@@ -75,7 +75,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
     await database?.close();
   });
 
-  test('a change that waits for a lock is refused, and is not made afterwards', async () => {
+  test('a change that waits for a lock is refused, and is not applied afterwards', async () => {
     const lock = sql`LOCK TABLE machine_users IN ACCESS EXCLUSIVE MODE`;
     const create = (userName: string) =>
       world.call('POST', machineUsers, { token: world.admin.token, body: { userName } });
@@ -114,7 +114,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
     expect((await world.call('PATCH', url, options)).statusCode).toBe(200);
   });
 
-  test('a read that is lost reports that nothing was changed', async () => {
+  test('a read whose connection is lost reports that nothing was changed', async () => {
     const isCut = proxy.cutAfter(/JOIN sessions/);
     const lost = await world.call('GET', me, { token: world.admin.token });
     await isCut;

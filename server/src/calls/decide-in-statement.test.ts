@@ -80,7 +80,7 @@ describe.each(listings)('a $name', ({ method, path, body }) => {
     expect(problem(await ask(machine, `&cursor=${metadata.nextCursor}`, inactiveOrgId))).toBe('400 validation_failed');
   });
 
-  it('selects nothing without access', async () => {
+  it('selects no row without access', async () => {
     db.take();
     await ask(stranger, '');
     const text = db.take().find((statement) => statement.includes('page AS MATERIALIZED')) ?? '';

@@ -84,7 +84,7 @@ describe('a secret that is wrong', () => {
     ['PUT', ':userId/password', { newPassword: password }],
     ['POST', 'me/email', { newEmail: 'newer@example.com' }],
     ['DELETE', 'me', {}],
-  ] as const)('is told of with the user whose current password it is not: %s %s', async (method, path, more) => {
+  ] as const)('is recorded with the user whose password was attempted: %s %s', async (method, path, more) => {
     const { userId, token } = stage.member;
     const url = `/v1/authentication/users/${path.replace(':userId', userId)}`;
     const body = { ...more, currentPassword: wrong };
@@ -137,7 +137,7 @@ describe('a secret that is wrong', () => {
 });
 
 describe('access that is denied', () => {
-  test('in the statement of the change is recorded, and the change is not made', async () => {
+  test('in the statement of the change is recorded, and the change is not applied', async () => {
     expect(problem(await rename(stage.manager.token))).toBe('403 access_denied');
     expect(problem(await rename(stage.stranger.token))).toBe('404 organization_not_found');
     const target = `organization ${stage.orgId}`;
@@ -187,14 +187,14 @@ describe('access that is denied', () => {
     await Promise.all(others.map((other) => other.app.close()));
   });
 
-  test('does not record what super admins and machine users do not find', async () => {
+  test('does not record requests of super admins and machine users that return not found', async () => {
     const url = '/v1/authorization/organizations/1';
     expect(problem(await world.call('GET', url, { token: world.admin.token }))).toBe('404 organization_not_found');
     expect(problem(await world.call('GET', url, { token: stage.machine.token }))).toBe('404 organization_not_found');
     expect(await world.securityEvents()).toEqual([]);
   });
 
-  test('stays denied, with the same response, if the event cannot be written', async () => {
+  test('is denied, with the same response, also if the event cannot be written', async () => {
     await app.db.query(sql`ALTER TABLE audit_events RENAME COLUMN count TO out_of_the_way`);
     expect(problem(await rename(stage.manager.token))).toBe('403 access_denied');
     await app.db.query(sql`ALTER TABLE audit_events RENAME COLUMN out_of_the_way TO count`);
@@ -246,7 +246,7 @@ describe('a flood', () => {
   const eventsAbout = async (target: string) =>
     (await world.securityEvents()).filter((event) => event.target === target);
 
-  test('on others displace no event about a person, and count every attempt', async () => {
+  test('on other users displace no event about a person, and count every attempt', async () => {
     for (let count = 0; count < 700; count += 1) {
       if (count % 70 === 0) for (let own = 0; own < 3; own += 1) await guess(stage.member.email, from('203.0.113.9'));
       await guess(`nobody-${count}@example.com`, from(`198.51.${count % 7}.${count % 251}`));
@@ -304,7 +304,7 @@ describe('a flood', () => {
     ]);
   });
 
-  test('in one app hide nothing of another', async () => {
+  test('in one app do not hide entries of another', async () => {
     const other = await createWorld(app);
     for (let count = 0; count < 120; count += 1) await wrongSecret(count, from(`198.51.100.${count}`));
     await signIn('nobody@example.com', from('198.51.100.1'), other);

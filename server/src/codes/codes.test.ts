@@ -51,7 +51,7 @@ test.each(['-', '\u200B', ' '])('separators alone (%j) are no code', async (type
 });
 
 describe('from one address', () => {
-  test('the fifth try counts still, the sixth does not, even with the right code', async () => {
+  test('the fifth attempt still counts, the sixth does not, even with the correct code', async () => {
     const fourWrong = await unverified();
     await guess(fourWrong, 4);
     expect((await present(fourWrong, fourWrong.code)).statusCode).toBe(200);
@@ -97,13 +97,13 @@ describe('from one address', () => {
 });
 
 describe('from many addresses', () => {
-  test('a stranger cannot use up the tries of the owner', async () => {
+  test('a stranger cannot exhaust the attempts of the owner', async () => {
     const person = await unverified();
     await guess(person, 5, () => '203.0.113.9');
     expect((await present(person, person.code, '192.0.2.1')).statusCode).toBe(200);
   });
 
-  test('the 50th try counts still, the 51st does not, even with the right code', async () => {
+  test('the 50th attempt still counts, the 51st does not, even with the correct code', async () => {
     const almost = await unverified();
     await guess(almost, 49, distinct);
     expect((await present(almost, almost.code)).statusCode).toBe(200);
@@ -141,7 +141,7 @@ describe('from many addresses', () => {
 });
 
 describe('what is stored', () => {
-  test('is neither the code nor anything that can be found by trying all codes without the master key', async () => {
+  test('is not the code, and cannot be found by trying all codes without the master key', async () => {
     const person = await unverified();
     const [row] = await app.db.query<{ code_hash: Buffer; token_hash: Buffer }>(
       sql`SELECT code_hash, token_hash FROM codes WHERE user_id = ${person.userId}`,

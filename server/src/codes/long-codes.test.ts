@@ -205,7 +205,7 @@ describe('a long code', () => {
     expect(problem(await present(code))).toBe('400 code_invalid');
   });
 
-  test('has no counter of its own; wrong ones count for the client address, the right one never', async () => {
+  test('has no separate count; wrong ones count for the client address, the correct one never does', async () => {
     const few = await createWorld(app, {
       settings: { hostedPages: false, limits: { wrongLongCodesPerAddressPerHour: 3 } },
     });

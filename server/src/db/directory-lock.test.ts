@@ -24,7 +24,7 @@ test('a second opener in the same process is refused until the first releases', 
   await (await lockDirectory(directory)).release();
 });
 
-test('a second process is refused, and told by whom', async () => {
+test('a second process is refused, and the error names the first one', async () => {
   const [holder, answer] = await startHolder();
   expect(answer).toBe('locked');
   await expect(lockDirectory(directory)).rejects.toThrow(`${directory} is in use by process ${holder.pid}`);

@@ -21,7 +21,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true });
 });
 
-test('keeps its rows when it is closed and opened again', async () => {
+test('has the same rows after it is closed and opened again', async () => {
   const db = await open();
   await db.query(sql`CREATE TABLE notes (text text)`);
   await db.query(sql`INSERT INTO notes VALUES ('kept')`);
@@ -46,7 +46,7 @@ test('starts again after a first start that was interrupted', async () => {
   expect(await (await open()).query(sql`SELECT 1 AS one`)).toEqual([{ one: 1 }]);
 });
 
-test('refuses the files of another major version, and lets go of the directory', async () => {
+test('refuses the files of another major version, and unlocks the directory', async () => {
   await mkdir(join(directory, 'postgresql'));
   await writeFile(join(directory, 'postgresql', 'PG_VERSION'), '17\n');
   await expect(open()).rejects.toThrow('was written by PostgreSQL 17, this build embeds 18');
@@ -85,7 +85,7 @@ test('an archive of it begins another one', async () => {
   for (const copy of copies) expect(await copy.query(sql`SELECT text FROM notes`)).toEqual([{ text: 'archived' }]);
 });
 
-test('keeps house by itself after writes', async () => {
+test('cleans up by itself after writes', async () => {
   const db = await open({ maintenanceIntervalMs: 50 });
   await db.query(sql`CREATE TABLE notes AS SELECT generate_series(1, 1000) AS id`);
   await expect

@@ -11,7 +11,7 @@ const changes = [
   ['a second statement', 'CREATE TABLE more (id integer); ALTER TABLE notes ADD COLUMN title text'],
 ] as const;
 
-describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('a migration that has to wait for a lock', () => {
+describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('a migration that must wait for a lock', () => {
   let server: Db;
   let processes: Db[];
   let logged: unknown[][];
@@ -53,7 +53,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('a migration tha
     expect(await server.query(sql`SELECT count(*)::integer AS notes FROM notes`)).toEqual([{ notes: 4 }]);
   });
 
-  it('names what is waited for, and only one process tries', async () => {
+  it('names the cause of the wait, and only one process attempts it', async () => {
     const second: Migration = { version: 2, name: 'second', sql: changes[0][1] };
     const starting = [await start(), await start()];
     const migrations = await server.transaction(async (reader) => {

@@ -42,7 +42,7 @@ test('applies each once when several processes start together', async () => {
   expect(await db.query(sql`SELECT id FROM notes`)).toEqual([{ id: 1 }]);
 });
 
-test('leaves nothing of a migration that fails, and keeps those before it', async () => {
+test('rolls back a migration that fails, and keeps those before it', async () => {
   await expect(migrate(db, [first, broken])).rejects.toMatchObject({ sqlState: '42703' });
   expect(await db.query(sql`SELECT to_regclass('half') AS half`)).toEqual([{ half: null }]);
   expect(await migrate(db, [first, second])).toEqual([second]);

@@ -10,7 +10,7 @@ test('a server that refuses connections is unavailable', async () => {
   await expect(opening).rejects.toBeInstanceOf(DatabaseUnavailableError);
 });
 
-test('a server that never answers is unavailable', async () => {
+test('a server that never responds is unavailable', async () => {
   const silent = createServer(() => {}).listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const address = silent.address();
@@ -63,7 +63,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', (
     expect(await db.query(sql`SELECT id FROM notes`)).toEqual([]);
   });
 
-  test('two transactions that lock each other are both done in the end', async () => {
+  test('two transactions that lock each other both complete', async () => {
     await db.query(sql`INSERT INTO notes VALUES (1), (2)`);
     const update = (first: number, second: number) =>
       db.transaction(async (tx) => {

@@ -128,7 +128,7 @@ describe('errors', () => {
     expect(unrelated).toMatchObject({ sqlState: '42703' });
   });
 
-  test('an error leaves the statements beside it alone', async () => {
+  test('an error does not affect concurrent statements', async () => {
     const results = await Promise.allSettled([
       db.query(sql`SELECT 1 AS one`),
       db.query(sql`SELECT 1 / ${0}::integer`),

@@ -48,7 +48,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', (
   it.each([
     ['by itself', byItself],
     ['in a transaction', inTransaction],
-  ])('a change that waits for a lock %s is ended by the server and never made', async (_, run) => {
+  ])('a change that waits for a lock %s is ended by the server and not applied', async (_, run) => {
     await open({ limits: { ...patient, lock: 50 } });
     await whileHeld(() => expect(run(insert)()).rejects.toMatchObject({ code: 'database_busy' }));
     expect(await notes()).toEqual([]);
@@ -56,7 +56,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', (
     expect(await notes()).toEqual([1]);
   });
 
-  it('a change that takes too long is ended by the server and never made', async () => {
+  it('a change that takes too long is ended by the server and not applied', async () => {
     await open({ limits: { ...patient, statement: 50 } });
     const slow = db.query(sql`INSERT INTO notes SELECT 1 FROM pg_sleep(60)`);
     await expect(slow).rejects.toMatchObject({ code: 'database_busy' });
@@ -73,7 +73,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', (
     expect(await notes()).toEqual([]);
   });
 
-  it('a change that we give up is cancelled on the server, and keeps no connection there', async () => {
+  it('a change that timed out is cancelled on the server, and its connection there is closed', async () => {
     await open({ limits: { ...patient, lock: 0, statement: 0, idleInTransaction: 0, answer: 200 } });
     await whileHeld(async () => {
       const given = await Promise.allSettled(Array.from({ length: 6 }, () => db.query(insert)));
@@ -86,7 +86,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', (
   });
 
   it.each(['55P03', '57014', '40P01', '53100'])(
-    'what the server refuses in another language (%s) is refused',
+    'a refusal of the server in another language (%s) is recognized',
     (code) => {
       const error = Object.assign(new ServerError('abgebrochen', 0, 'error'), { code, severity: 'FEHLER' });
       expect(translateOutcome(error, ['INSERT INTO notes VALUES (1)'])).not.toMatchObject({ code: 'outcome_unknown' });
@@ -154,7 +154,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', (
     expect(await notes()).toEqual([]);
   });
 
-  test('a pooler that refuses time limits is used without them, and the operator is told', async () => {
+  test('a pooler that refuses time limits is used without them, and the log warns about it', async () => {
     const { url, close } = await openPooler(await urlOfDatabase(server));
     await open({ url });
     expect(await db.query(sql`SELECT 1 AS one`)).toEqual([{ one: 1 }]);
@@ -167,7 +167,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', (
     close();
   });
 
-  describe('behind a pooler that knows no prepared statements', () => {
+  describe('behind a pooler without prepared statements', () => {
     const statement = sql`SELECT ${7}::integer AS seven`;
 
     it.each([

@@ -54,13 +54,13 @@ describe('the device token', () => {
     expect(rows.map(({ hash }) => hash.length)).toEqual([32, 32]);
   });
 
-  test('is in no answer that lets nobody in', async () => {
+  test('is in no response that signs nobody in', async () => {
     const { email } = await world.person();
     const refused = await world.call('POST', sessions, { body: { email, password: 'wrong' } });
     expect([refused.cookies, refused.headers['x-device-token']]).toEqual([[], undefined]);
   });
 
-  test('stays the same for a device that is known', async () => {
+  test('stays the same for a known device', async () => {
     const { email, userId } = await world.person();
     const device = held(await signIn(email));
     const before = await deviceCount(userId);
@@ -132,7 +132,7 @@ describe('the device token', () => {
     expect(await deviceCount(userId)).toBe(1);
   });
 
-  test('goes with the account when that becomes somebody else’s', async () => {
+  test('is deleted when the account becomes somebody else’s', async () => {
     const fresh = await createWorld(app);
     const { email, userId } = await fresh.person({ verified: false });
     const device = held(await signIn(email, {}, fresh));
@@ -151,7 +151,7 @@ describe('the device token', () => {
     expect(held(stale)).not.toBe(device);
   });
 
-  test('are fifty of one account at most, also for a program that keeps none', async () => {
+  test('are at most fifty per account, also for a program that stores none', async () => {
     const { email, userId } = await world.person();
     const keeper = held(await signIn(email));
     await app.db.query(sql`
@@ -192,7 +192,7 @@ describe('pages of other origins', () => {
 describe('the mail about a new device', () => {
   const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0';
 
-  test('says from where, and goes out once for a network a day', async () => {
+  test('says from where, and is sent once per network a day', async () => {
     const { email } = await world.person();
     await signIn(email, { 'user-agent': firefox });
     await signIn(email, { 'user-agent': 'curl/8.0' });
@@ -212,7 +212,7 @@ describe('the mail about a new device', () => {
     expect(await newDeviceMails(email)).toEqual([]);
   });
 
-  test('goes out a few times a day at most', async () => {
+  test('is sent a few times a day at most', async () => {
     const behind = await buildTestApp({ db: app.db, clock: app.clock, env: { TRUST_PROXY: '1' } });
     const brief = await createWorld(behind, { settings: { limits: { newDeviceMailsPerUserPerDay: 2 } } });
     const { email } = await brief.person();

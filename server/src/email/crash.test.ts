@@ -92,7 +92,7 @@ test('a mail whose process is killed between send and mark arrives again under t
   expect(await states()).toEqual([{ state: 'SENT', purpose: 'email_verification' }]);
 });
 
-test('an operator lists what was given up and retries it; the log names neither address nor code', async () => {
+test('an operator lists failed mails and retries them; the log contains neither address nor code', async () => {
   let refused: () => void = () => {};
   const refusing = new Promise<void>((resolve) => {
     refused = resolve;
@@ -120,7 +120,7 @@ test('an operator lists what was given up and retries it; the log names neither 
   expect(await states()).toEqual([{ state: 'QUEUED', purpose: 'email_verification' }]);
 });
 
-test('a start in production without a mail server says what becomes of mails', async () => {
+test('a start in production without a mail server logs that mails are kept', async () => {
   const production = {
     ...env,
     NODE_ENV: 'production',

@@ -96,7 +96,7 @@ describe('mails that others cause', () => {
     expect(within(0, Number.MAX_SAFE_INTEGER)).toBe(sent);
   });
 
-  test('leave other mailboxes alone, those that only begin alike too', async () => {
+  test('do not affect other mailboxes, also if their addresses begin in the same way', async () => {
     const orgId = await world.organization(owner);
     for (let tag = 0; tag < perHour + 2; tag += 1) await invite(orgId, tagged(tag));
     const others = [`${name}x+1@example.com`, `${name}@example.org`, `+${name}@example.com`];
@@ -106,7 +106,7 @@ describe('mails that others cause', () => {
     expect(others.filter((email) => !recipients.has(email))).toEqual([]);
   });
 
-  test('are as many as the app says also when they come at once', async () => {
+  test('do not exceed the limit of the app, also when they are sent at once', async () => {
     const orgId = await world.organization(owner);
     await Promise.all(Array.from({ length: 12 }, (_, tag) => invite(orgId, tagged(tag))));
     expect(await deliver()).toBe(perHour);
@@ -134,7 +134,7 @@ describe('mails that others cause', () => {
     expect(person.email).toBe(mailbox());
   });
 
-  test('that wait are told in lists, and no longer once they have gone out', async () => {
+  test('that are delayed are shown in lists, until they are sent', async () => {
     const orgId = await world.organization(owner);
     for (let tag = 0; tag < perHour + 1; tag += 1) await invite(orgId, tagged(tag));
     await world.call('POST', '/v1/authorization/super-admins', {
@@ -157,7 +157,7 @@ describe('mails that others cause', () => {
     expect(await superAdmins()).toEqual([undefined, undefined]);
   });
 
-  test('are replaced while they wait: inviting again takes no further place, and the newest code arrives', async () => {
+  test('are replaced in the queue: inviting again does not add a mail, and the newest code arrives', async () => {
     const orgId = await world.organization(owner);
     for (let tag = 0; tag < perHour + 1; tag += 1) await invite(orgId, tagged(tag));
     const waiting = (await invitationsOf(orgId)).at(-1);
@@ -230,7 +230,7 @@ describe('mails that the owner of a mailbox needs', () => {
     ]);
   });
 
-  test('do not delay what others cause', async () => {
+  test('do not delay mails that others cause', async () => {
     await world.person({ email: mailbox() });
     const orgId = await world.organization(owner);
     for (let asked = 0; asked < 10; asked += 1) {
@@ -277,7 +277,7 @@ describe('mails that the owner of a mailbox needs', () => {
     expect(await resets()).toBe(kind.codeRequestsPerAccountPerHour + 3);
   });
 
-  test('have nothing reserved for an unverified address: plus tags must not use up the reserve', async () => {
+  test('have no reserve for an unverified address: plus tags must not exhaust the reserve', async () => {
     await world.person({ email: mailbox() });
     await signUp(tagged('squatter'));
     await app.db.query(sql`DELETE FROM mails`);
@@ -300,7 +300,7 @@ describe('mails that the owner of a mailbox needs', () => {
     expect(answers).toEqual([...Array<string>(5).fill('200'), '429 rate_limited']);
   });
 
-  test('notices wait when somebody causes very many, and are not lost', async () => {
+  test('notices are delayed, and not lost, when somebody causes very many', async () => {
     const { token, userId } = await world.person({ email: mailbox() });
     await app.db.query(sql`DELETE FROM mails`);
     const passwords = [password, 'Secret@slidezAB'];
@@ -331,7 +331,7 @@ describe('with the default numbers', () => {
     }
   };
 
-  test('nothing waits with development features', async () => {
+  test('nothing is delayed with development features', async () => {
     const development = await createWorld(app, { settings: { limits: defaults } });
     await signUpOften(development, 35);
     expect(await count(development)).toEqual({ due: 35, waiting: 0 });

@@ -75,7 +75,7 @@ describe.skipIf(!isInstalled)(`the mailbox in a browser (skipped without ${execu
     await page.close();
   });
 
-  it('keeps mails apart from the service: they are of no origin and reach no cookie', async () => {
+  it('isolates mails from the service: they have no origin and no access to cookies', async () => {
     const { page } = await openMailbox();
     const frame = page.frames().find((each) => each !== page.mainFrame());
     await expect(frame?.evaluate('document.cookie')).rejects.toThrow(/sandboxed/);

@@ -90,7 +90,7 @@ describe('the mailbox is not there', () => {
     }
   });
 
-  test('with an unknown parameter it is, and says so', async () => {
+  test('with an unknown parameter is refused with a reason', async () => {
     expect(problem(await ask({ query: '?from=x' }))).toBe('400 validation_failed');
   });
 });
@@ -182,7 +182,7 @@ describe('the mailbox as a page', () => {
     expect(page).toContain(`href="http://localhost/?c=${longCode}&amp;x=%22%3E%3Cb%3E"`);
   });
 
-  test('shows what people write as text, in page and mail', async () => {
+  test('shows values from people as text, in page and mail', async () => {
     const hostile = '<script>alert("x")</script> & \'Söhne\'';
     const owner = await world.person();
     await world.organization(owner, { name: hostile });
@@ -198,7 +198,7 @@ describe('the mailbox as a page', () => {
     expect(page).toContain('&lt;script&gt;');
   });
 
-  test('shows the newest mail, or the one that was chosen, in a frame that runs nothing', async () => {
+  test('shows the newest or the chosen mail, in a frame without scripts', async () => {
     const { token, userId, email } = await world.person({ verified: false });
     await world.call('POST', '/v1/authentication/users/email/verification-request', { token, body: { userId } });
     const [newest, oldest] = await messages(`?to=${email}`);

@@ -65,7 +65,7 @@ describe('a mail server that cannot be used is a warning and a metric', () => {
   });
 });
 
-test('a process that is told to stop does not wait for a mail server that says nothing', async () => {
+test('a process that must stop does not wait for a mail server that does not respond', async () => {
   const stopping = new AbortController();
   server = await startRawServer(() => stopping.abort());
   const patient = probeMailServerWithin({ connectMs: 3_600_000, silenceMs: 3_600_000, mailMs: 3_600_000 });

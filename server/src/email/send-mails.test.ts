@@ -31,7 +31,7 @@ afterEach(async () => {
 const impatient = sendMailsWithin({ connectMs: 150, silenceMs: 300, mailMs: 600, stopMs: 100 });
 
 describe('a mail', () => {
-  test('goes out as text and HTML, from the sender of the deployment, and its content is gone', async () => {
+  test('is sent as text and HTML, from the sender of the deployment, and its content is deleted', async () => {
     server = await startMailServer();
     await outbox.queue({ email: 'nora@example.com' });
     await outbox.run(server);
@@ -48,7 +48,7 @@ describe('a mail', () => {
     expect(await outbox.rows()).toMatchObject([{ state: 'SENT', attempts: 1, last_error: null, sealed_content: null }]);
   });
 
-  test('goes out once, however many processes ask and however often', async () => {
+  test('is sent once, also with many requests and processes', async () => {
     server = await startMailServer();
     for (let count = 0; count < 30; count += 1) await outbox.queue({}, `person-${count}@example.com`);
     await Promise.all([outbox.run(server), outbox.run(server), outbox.run(server)]);
@@ -58,7 +58,7 @@ describe('a mail', () => {
     expect(new Set(recipients).size).toBe(30);
   });
 
-  test('has the sender, answers and brand of its app', async () => {
+  test('has the sender, reply address and brand of its app', async () => {
     const mail = {
       fromName: 'Acme, Inc.',
       fromAddress: 'hello@acme.example',
@@ -100,7 +100,7 @@ describe('a mail', () => {
     expect(mail?.html).not.toContain('<b>body');
   });
 
-  test('waits while there is no mail server', async () => {
+  test('is kept while there is no mail server', async () => {
     await outbox.queue();
     await sendMails.run(app.services, new AbortController().signal);
     expect(await outbox.rows()).toMatchObject([{ state: 'QUEUED', attempts: 0 }]);
@@ -212,7 +212,7 @@ describe('a mail is tried again later', () => {
     expect(await outbox.outcome()).toEqual(['QUEUED server_unreachable']);
   });
 
-  test('with a server that leaves midway', async () => {
+  test('with a server that disconnects midway', async () => {
     server = await leavesAtData();
     await outbox.queue();
     await expect(outbox.run(server, { task: impatient })).rejects.toThrow(
@@ -320,7 +320,7 @@ describe('a mail is given up at once', () => {
   });
 });
 
-describe('a mail whose reason has gone', () => {
+describe('a mail whose reason no longer exists', () => {
   const signUp = async () => (await world.person({ verified: false })).email;
 
   test('is not sent when its code was used or replaced', async () => {
@@ -346,13 +346,13 @@ describe('a mail whose reason has gone', () => {
     expect(server.mails).toEqual([]);
   });
 
-  test('goes with its user', async () => {
+  test('is deleted with its user', async () => {
     await signUp();
     await app.db.query(sql`DELETE FROM users WHERE email LIKE 'person-%'`);
     expect(await outbox.rows()).toEqual([]);
   });
 
-  test('waits while its app is inactive', async () => {
+  test('is kept while its app is inactive', async () => {
     server = await startMailServer();
     await outbox.queue();
     await app.db.query(sql`UPDATE apps SET status = 'INACTIVE' WHERE id = ${world.appId}`);

@@ -30,7 +30,7 @@ async function mail(id: number, state: string, hoursAgo: number): Promise<void> 
 const ids = async () =>
   (await app.db.query<{ id: string }>(sql`SELECT id FROM mails ORDER BY id`)).map((row) => Number(row.id));
 
-test('removes what was sent two days ago, and what was given up or waits after thirty', async () => {
+test('removes mails that were sent two days ago, and failed or pending ones after thirty', async () => {
   await mail(1, 'SENT', 47);
   await mail(2, 'SENT', 49);
   await mail(3, 'VOID', 49);
@@ -64,7 +64,7 @@ test.each<[what: string, index: string]>([
   expect(JSON.stringify(plan)).toContain(index);
 });
 
-test('the metrics count what waits and what was given up', async () => {
+test('the metrics count pending and failed mails', async () => {
   await mail(1, 'QUEUED', 0);
   await mail(2, 'QUEUED', 0);
   await mail(3, 'GIVEN_UP', 0);

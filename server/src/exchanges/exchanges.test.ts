@@ -58,13 +58,13 @@ describe('a code', () => {
     expect(problem(await exchange(code))).toBe('400 code_invalid');
   });
 
-  it('is worth nothing in another app, and stays valid in its own', async () => {
+  it('is invalid in another app, and stays valid in its own', async () => {
     const code = await newCode();
     expect(problem(await exchange(code, {}, other))).toBe('400 code_invalid');
     expect((await exchange(code)).statusCode).toBe(201);
   });
 
-  it('is worth nothing a second time', async () => {
+  it('does not work a second time', async () => {
     const code = await newCode();
     expect((await exchange(code)).statusCode).toBe(201);
     expect(problem(await exchange(code))).toBe('400 code_invalid');
@@ -244,7 +244,7 @@ describe('the sign-in on the pages', () => {
     expect((await exchange(code)).json()).toMatchObject({ userId: person.userId });
   });
 
-  it('gives no code to somebody who is not signed in', async () => {
+  it('returns no code to somebody who is not signed in', async () => {
     const visitor = createVisitor(test);
     const query = new URLSearchParams({ return_to: target, code_challenge: codeChallenge });
     const { path } = await visitor.open(`/apps/${world.appName}/continue?${query.toString()}`);

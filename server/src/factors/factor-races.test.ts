@@ -85,7 +85,7 @@ describe('at the same time', () => {
     expect(await atOnce(...calls)).toEqual(['201 undefined', '409 factor_limit_exceeded']);
   });
 
-  it('one of the last two factors stays in an app that requires one', async () => {
+  it('one of the last two factors is kept in an app that requires one', async () => {
     const [one, other] = [await addPasskey(world, person), await addPasskey(world, person)];
     await setPolicy(world, 'required');
     expect(

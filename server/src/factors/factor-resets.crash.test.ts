@@ -103,12 +103,12 @@ test.each([
   'DELETE FROM sessions',
   'INTO mails',
   'INTO audit_events',
-])('a process that is killed after %s leaves the reset as it was', async (statement) => {
+])('if a process is killed after %s, the reset is unchanged', async (statement) => {
   expect(await applyAndDie(statement)).toEqual({ output: '', signal: 'SIGKILL' });
   expect(await stored()).toEqual(untouched);
 });
 
-test('a process that is killed after the commit leaves a whole reset, which the next one does not repeat', async () => {
+test('if a process is killed after the commit, the reset is complete, and is not repeated', async () => {
   expect(await applyAndDie('commit')).toEqual({ output: '', signal: 'SIGKILL' });
   expect(await stored()).toEqual(applied);
   expect(await applyAndDie('never')).toEqual({ output: 'done', signal: null });

@@ -64,7 +64,7 @@ const actions = async () =>
       WHERE app_id = ${world.appId} AND target_id = ${person.userId} AND action LIKE 'factors.%' ORDER BY id`)
   ).map(({ action, actor_id: actor }) => [action, actor]);
 
-describe('a reset that waits', () => {
+describe('a delayed reset', () => {
   it('changes nothing before its time, then removes the factors and ends the sessions', async () => {
     expect(await effectiveAt()).toBe(hoursAhead(24));
     await after(23.99);
@@ -80,7 +80,7 @@ describe('a reset that waits', () => {
     expect((await world.signIn(person.email)).token).toMatch(/^gh_s_/);
   });
 
-  it('is neither hastened nor repeated by a second request', async () => {
+  it('is not sped up or repeated by a second request', async () => {
     const first = await effectiveAt();
     await setDelay(1);
     expect(await effectiveAt()).toBe(first);
@@ -188,7 +188,7 @@ describe('a reset of another super admin', () => {
     [0, 24],
     [12, 24],
     [72, 72],
-  ])('waits, with the setting %i, %i hours, and all super admins are told', async (setting, hours) => {
+  ])('is delayed, with the setting %i, for %i hours, and all super admins are notified', async (setting, hours) => {
     await setDelay(setting);
     await setSuperAdmin(person, true);
     expect(await effectiveAt()).toBe(hoursAhead(hours));

@@ -99,7 +99,7 @@ describe('adding an authenticator app', () => {
 });
 
 describe('confirming a factor', () => {
-  it('returns ten recovery codes with the first factor only, and tells the owner', async () => {
+  it('returns ten recovery codes with the first factor only, and notifies the owner', async () => {
     const first = await enrol(world, person);
     expect(new Set(first.recoveryCodes).size).toBe(10);
     expect(first.recoveryCodes.every((code) => /^([A-HJKMNP-Z2-9]{6}-){2}[A-HJKMNP-Z2-9]{6}$/.test(code))).toBe(true);
@@ -108,7 +108,7 @@ describe('confirming a factor', () => {
     expect(await list()).toMatchObject({ factors: [{ id: first.id }, {}], recoveryCodes: { total: 10, unused: 10 } });
   });
 
-  it('counts as a proof of two factors in this session', async () => {
+  it('counts as two factors in this session', async () => {
     await enrol(world, person);
     expect((await me(person.token)).json()).toMatchObject({ session: { amr: ['pwd', 'otp', 'mfa'] } });
   });
@@ -264,7 +264,7 @@ describe('in an app that requires a second factor', () => {
     expect(problem(await call('GET', factorsUrl, undefined, second.token))).toBe('401 unauthenticated');
   });
 
-  it('leaves sessions that began before alone for the days of grace, by default seven', () =>
+  it('does not affect earlier sessions during the grace period, by default seven days', () =>
     withoutTimePassing(async () => {
       test.clock.advance(7 * 24 * 3_600_000 - 60_001);
       await world.call('GET', `${users}/me`, { token: person.token });
@@ -286,7 +286,7 @@ describe('in an app that requires a second factor', () => {
     expect((await me(older.token)).statusCode).toBe(200);
   });
 
-  it('a session that has proven a factor is restricted after the grace if the person has removed it', async () => {
+  it('a session with a factor is restricted after the grace period if the person has removed the factor', async () => {
     await listAudiences(world);
     await setPolicy(world, 'optional');
     const factor = await enrol(world, person);
@@ -299,7 +299,7 @@ describe('in an app that requires a second factor', () => {
     expect(problem(await me(token))).toBe('403 mfa_enrolment_required');
   });
 
-  it('an access token of an older session is worth nothing after the grace, here and elsewhere', async () => {
+  it('an access token of an older session is invalid after the grace period, here and elsewhere', async () => {
     await listAudiences(world);
     await setPolicy(world, 'optional');
     const machine = await world.machine();
@@ -340,7 +340,7 @@ describe('a super admin', () => {
     ]);
   });
 
-  it('removes them all: sessions and devices end, and the owner is told', async () => {
+  it('removes them all: sessions and devices end, and the owner is notified', async () => {
     const factor = await enrol(world, person);
     await enrol(world, world.admin);
     expect((await reset(person.userId)).json()).toMatchObject({ effectiveAt: test.clock.now().toISOString() });

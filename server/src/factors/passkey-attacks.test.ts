@@ -143,7 +143,7 @@ describe('an attestation object', () => {
 });
 
 describe('the limit of ten factors', () => {
-  it('holds for an authenticator app that was added before the tenth and is confirmed after it', async () => {
+  it('applies to an authenticator app that was added before the tenth and is confirmed after it', async () => {
     for (let count = 0; count < 9; count += 1) await addPasskey(world, person);
     const { id, secret } = await addFactor(world, person);
     const confirm = () =>

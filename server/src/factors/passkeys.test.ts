@@ -107,7 +107,7 @@ const setNoRelyingParty = () =>
 describe('registering a passkey', () => {
   beforeEach(() => beginByMail(world, person));
 
-  it('adds a factor with its properties, ten recovery codes with the first one, and tells the owner', async () => {
+  it('adds a factor with its properties, ten recovery codes with the first one, and notifies the owner', async () => {
     const { id, recoveryCodes } = await addPasskey(world, person);
     expect(recoveryCodes).toHaveLength(10);
     expect(await list()).toMatchObject({
@@ -134,7 +134,7 @@ describe('registering a passkey', () => {
   it.each([
     [{}, ['pwd', 'swk', 'user', 'mfa']],
     [{ isUserVerified: false }, ['pwd', 'swk', 'mfa']],
-  ])('counts as a proof of two factors in this session: %j', async (deviation, amr) => {
+  ])('counts as two factors in this session: %j', async (deviation, amr) => {
     person = await world.person();
     await addPasskey(world, person, createPasskey(), deviation);
     expect((await call('GET', `${users}/me`)).json()).toMatchObject({ session: { amr } });
@@ -171,7 +171,7 @@ describe('registering a passkey', () => {
     expect(refused.json<{ detail: string }>().detail).toContain('"https://evil.example"');
   });
 
-  it('ignores an attestation statement, which nobody asked for', async () => {
+  it('ignores an attestation statement, which was not requested', async () => {
     // The statement names a certificate; nothing must be fetched because of it.
     const statement = Buffer.from('a163783563814101', 'hex');
     const credential = registration(createPasskey(), await begin(), {}, { name: 'apple', statement });
@@ -215,7 +215,7 @@ describe('registering a passkey', () => {
     expect(problem(await register(registration(createPasskey(), await other())))).toBe('400 factor_invalid');
   });
 
-  it('leaves the challenge of another session unused', async () => {
+  it('does not consume the challenge of another session', async () => {
     const other = await world.person();
     await beginByMail(world, other);
     const credential = registration(createPasskey(), await begin(other.token));

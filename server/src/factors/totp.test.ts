@@ -50,7 +50,7 @@ describe('base32', () => {
 });
 
 describe('the address of the QR code', () => {
-  it('escapes what would end the label', () => {
+  it('escapes characters that would end the label', () => {
     expect(totpUri(secret, 'Jon & Doe: Inc', 'jon+a@example.com')).toBe(
       'otpauth://totp/Jon%20%26%20Doe%3A%20Inc:jon%2Ba%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ' +
         '&issuer=Jon%20%26%20Doe%3A%20Inc&algorithm=SHA1&digits=6&period=30',

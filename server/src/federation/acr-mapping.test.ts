@@ -176,7 +176,7 @@ describe('a session whose provider has checked two factors', () => {
     );
   });
 
-  it('is started only after the own second factor, if the person has one', async () => {
+  it('is started only after the second factor, if the person has one', async () => {
     newPerson({ acr: 'urn:acme:key' });
     const factor = await enrol(world, { token: await signIn() });
     const response = await redeem(world, await goThrough(world, provider, idpId));
@@ -186,7 +186,7 @@ describe('a session whose provider has checked two factors', () => {
     expect(await sessionOf(sessionToken)).toEqual(expect.objectContaining({ acr: 3, amr: ['fed', 'otp', 'mfa'] }));
   });
 
-  it('does not confirm changes of second factors in place of the own one', async () => {
+  it('does not confirm changes of second factors instead of a factor of the account', async () => {
     newPerson({ acr: 'urn:acme:key' });
     const first = await signIn();
     const factor = await enrol(world, { token: first });

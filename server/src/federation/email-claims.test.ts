@@ -21,7 +21,7 @@ afterAll(async () => {
   await app?.close();
 });
 
-test('a claim that is not exactly an address is no address: nobody is linked, nobody is created', async () => {
+test('a claim that is not exactly an address is ignored: no user is linked or created', async () => {
   const idpId = await registerProvider(world, provider);
   for (const email of ['jon@example.com', 'eve@example.com', 'jon@finn.example']) await world.person({ email });
   const users = () => app.db.query(sql`SELECT id, email FROM users ORDER BY id`);

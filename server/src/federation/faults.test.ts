@@ -135,7 +135,7 @@ describe('a provider that does not work:', () => {
     await other.app.close();
   });
 
-  it('gone when the browser comes back', async () => {
+  it('deleted before the browser returns', async () => {
     const { authUrl } = await createIntent(world, idpId);
     const callback = await goToProvider(world, browser, provider, authUrl);
     await provider.stop();
@@ -143,7 +143,7 @@ describe('a provider that does not work:', () => {
     provider = await TestProvider.start();
   });
 
-  it('slow, and nobody else waits for it', async () => {
+  it('slow, and other calls do not wait for it', async () => {
     provider.misbehaviour = { hangs: ['/token'] };
     const order: string[] = [];
     const slow = goThrough(world, provider, idpId).then(() => order.push('slow'));
@@ -153,7 +153,7 @@ describe('a provider that does not work:', () => {
   });
 });
 
-describe('a provider that says no:', () => {
+describe('a provider that refuses:', () => {
   it.each([
     ['access_denied', 'access_denied'],
     ['login_required', 'provider_error'],
@@ -174,7 +174,7 @@ describe('a provider that says no:', () => {
     await expectFailure(await goThrough(world, provider, idpId), 'provider_error');
   });
 
-  it('and the state is used up by it', async () => {
+  it('and the state is consumed', async () => {
     provider.misbehaviour = { callback: { error: 'access_denied', iss: provider.issuer } };
     const { authUrl } = await createIntent(world, idpId);
     const callback = await goToProvider(world, browser, provider, authUrl);
@@ -258,7 +258,7 @@ describe('a provider that is switched off', () => {
   });
 });
 
-it('what fails is logged with the reason, and without anything that the provider said', async () => {
+it('a failure is logged with the reason, and without the response of the provider', async () => {
   const lines: string[] = [];
   const logger = { level: 'trace', stream: { write: (line: string) => void lines.push(line) } };
   const other = await buildTestApp({ db: database.db, clock: database.clock, outbound: impatient(), logger });

@@ -93,7 +93,7 @@ describe('an intent', () => {
     expect(problem(await create({ idpId, successUrl, failureUrl }))).toBe('404 idp_not_found');
   });
 
-  it('is made by either form of the body', async () => {
+  it('is created by either form of the body', async () => {
     for (const body of [{ successUrl, failureUrl }, { urls: { successUrl, failureUrl } }]) {
       const response = await create({ idpId, ...body });
       expect(response.statusCode).toBe(201);
@@ -152,7 +152,7 @@ describe('the start page', () => {
     expect(response.headers['set-cookie']).toBeUndefined();
   });
 
-  it('is for the first browser only, which may come again', async () => {
+  it('is for the first browser only, which may use it again', async () => {
     const { authUrl } = await createIntent(world, idpId);
     const first = await goToProvider(world, browser, provider, authUrl);
     const stranger = newBrowser();
@@ -163,7 +163,7 @@ describe('the start page', () => {
     expect(await comeBack(world, browser, second)).toHaveProperty('intentToken');
   });
 
-  it('lets one of two browsers have it that come at once', async () => {
+  it('accepts one of two concurrent browsers', async () => {
     const { authUrl } = await createIntent(world, idpId);
     const answers = await Promise.all([1, 2, 3].map(() => visit(world, newBrowser(), authUrl)));
     const toProvider = answers.filter(({ headers }) => String(headers.location).startsWith(provider.issuer));
@@ -191,7 +191,7 @@ describe('the start page', () => {
 });
 
 describe('the way back', () => {
-  it('ends at the success URL, with what redeems the intent', async () => {
+  it('ends at the success URL, with the token that redeems the intent', async () => {
     const back = await goThrough(world, provider, idpId);
     expect(back).toEqual({
       to: 'http://localhost:4000/signed-in#top',
@@ -231,7 +231,7 @@ describe('the way back', () => {
     expect(await comeBack(world, browser, callback)).toHaveProperty('intentToken');
   });
 
-  it('is gone once, regardless of who tries again and how many at once', async () => {
+  it('is consumed once, also with many concurrent attempts', async () => {
     const { authUrl } = await createIntent(world, idpId);
     const callback = await goToProvider(world, browser, provider, authUrl);
     const answers = await Promise.all([1, 2, 3, 4].map(() => comeBack(world, browser, callback)));
@@ -251,13 +251,13 @@ describe('the way back', () => {
     expect(new URL(String(late.headers.location)).searchParams.get('error')).toBe('intent_expired');
   });
 
-  it('leads nowhere with a state that names no intent', async () => {
+  it('does not work with a state that names no intent', async () => {
     for (const query of ['', '?state=', '?state=1.x&code=c', '?state=nonsense', '?code=c', '?state=1&state=2']) {
       expect(problem(await visit(world, browser, `http://localhost/idps/callback${query}`))).toBe('400 intent_invalid');
     }
   });
 
-  it('leads nowhere while the app is deactivated', async () => {
+  it('does not work while the app is deactivated', async () => {
     const { authUrl } = await createIntent(world, idpId);
     const callback = await goToProvider(world, browser, provider, authUrl);
     await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, { status: 'INACTIVE' });

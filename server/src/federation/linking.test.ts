@@ -71,8 +71,8 @@ const countOf = async (table: 'users' | 'identities') => {
   return Number(row?.count);
 };
 
-describe('somebody whom nobody knows', () => {
-  it('becomes a user without a password, with a proven address and the names of the provider', async () => {
+describe('an unknown user', () => {
+  it('becomes a user without a password, with a verified address and the names of the provider', async () => {
     const before = (await actions()).length;
     const came = await comeIn(claims('Jon.Doe@Example.com', { given_name: 'Jon', family_name: 'Doe', name: 'J' }));
     expect(came.isNewUser).toBe(true);
@@ -114,7 +114,7 @@ describe('somebody whom nobody knows', () => {
     expect(await identities(second.sessionToken)).toHaveLength(2);
   });
 
-  it('is one user when they come by several ways at once', async () => {
+  it('is one user after several concurrent sign-ins of different kinds', async () => {
     provider.person = claims('jon@example.com');
     const ways = await Promise.all([1, 2, 3, 4].map(() => goThrough(world, provider, idpId)));
     const answers = await Promise.all(ways.map((way) => redeem(world, way)));
@@ -124,7 +124,7 @@ describe('somebody whom nobody knows', () => {
     expect([await countOf('users'), await countOf('identities')]).toEqual([2, 1]);
   });
 
-  it('is not let in where nobody may sign up, and may be when they are known', async () => {
+  it('is refused if sign-ups are disabled, and accepted if the user exists', async () => {
     const settings = { signUpEnabled: false };
     const jon = await world.person();
     await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, { settings });
@@ -141,7 +141,7 @@ describe('an address that the provider does not vouch for', () => {
     ['is missing', { email_verified: true }],
     ['is no address', { email: 'jon at example.com', email_verified: true }],
     ['is no text', { email: ['jon@example.com'], email_verified: true }],
-  ])('because it %s: nobody is made or linked', async (_, person) => {
+  ])('because it %s: no user is created or linked', async (_, person) => {
     await world.person({ email: 'jon@example.com' });
     const response = await come({ sub: 'jon', ...person });
     expect(problem(response)).toBe('403 idp_email_unverified');
@@ -178,14 +178,14 @@ describe('an address that the provider does not vouch for', () => {
     expect(problem(await come({ sub: 'jon', email_verified: true }))).toBe('403 idp_email_unverified');
   });
 
-  it('may come with the answer of the userinfo endpoint', async () => {
+  it('may be in the response of the userinfo endpoint', async () => {
     provider.misbehaviour = { userinfo: { email: 'jon@example.com', email_verified: true, given_name: 'Jon' } };
     expect(await me((await comeIn({ sub: 'jon' })).sessionToken)).toMatchObject({ email: 'jon@example.com' });
   });
 });
 
 describe('somebody whose address has an account', () => {
-  it('gets into it when the account is proven, keeps everything and is told', async () => {
+  it('joins it when the account is verified, keeps everything and is notified', async () => {
     const jon = await world.person();
     const came = await comeIn(claims(jon.email, { given_name: 'Other' }));
     expect(came).toMatchObject({ userId: jon.userId, isNewUser: false });
@@ -195,7 +195,7 @@ describe('somebody whose address has an account', () => {
     expect((await signIn(jon.email)).statusCode).toBe(201);
   });
 
-  it('takes it over when nobody had proven it: nothing that was in it remains', async () => {
+  it('claims the account if it was not verified, and removes all of its data', async () => {
     const owner = await world.person();
     const orgId = await world.organization(owner);
     const squatter = await world.person({ email: 'victim@example.com', verified: false });
@@ -228,7 +228,7 @@ describe('somebody whose address has an account', () => {
     expect((await comeIn({ sub: 'jon' })).userId).toBe(jon.userId);
   });
 
-  it('does not take over an unproven account of another address by a link', async () => {
+  it('does not take over an unverified account of another address by a link', async () => {
     const jon = await world.person({ verified: false });
     await link(jon, { sub: 'jon' });
     const came = await comeIn({ ...claims('else@example.com'), sub: 'jon' });
@@ -269,7 +269,7 @@ describe('somebody whose address has an account', () => {
 });
 
 describe('linking while signed in', () => {
-  it('adds a sign-in method, keeps the session and tells the owner', async () => {
+  it('adds a sign-in method, keeps the session and notifies the owner', async () => {
     const jon = await world.person();
     const response = await link(jon, { sub: 'jon', email: 'private@example.com' });
     expect(response.json()).toEqual({
@@ -301,7 +301,7 @@ describe('linking while signed in', () => {
     expect(await actions()).toEqual(events);
   });
 
-  it('needs a challenge: nobody can be made to link what came back to somebody else', async () => {
+  it('needs a challenge: a link token of somebody else cannot be redeemed', async () => {
     const victim = await world.person();
     provider.person = { sub: 'attacker' };
     const unbound = await goThrough(world, provider, idpId);
@@ -389,7 +389,7 @@ describe('unlinking', () => {
     expect(await identities(jon.token)).toHaveLength(1);
   });
 
-  it('does not count a provider that is switched off', async () => {
+  it('does not count a disabled provider', async () => {
     const other = await registerProvider(world, provider);
     const { sessionToken: token } = await comeIn(claims('jon@example.com'));
     await comeIn({ ...claims('jon@example.com'), sub: 'other' }, other);

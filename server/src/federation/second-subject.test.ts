@@ -83,7 +83,7 @@ describe.each(kinds)('a second account of one provider, %s, with the same addres
     return redeem(world, await returned(sub, { codeChallenge }), { token, codeVerifier });
   };
 
-  it('is not linked by the address, neither once nor again; the first one still signs in', async () => {
+  it('is not linked by the address, also when repeated; the first one still signs in', async () => {
     const first = (await come('first')).json<{ userId: string; isNewUser: boolean }>();
     expect(first.isNewUser).toBe(true);
     for (const sub of ['second', 'second', 'third']) {
@@ -122,7 +122,7 @@ describe.each(kinds)('a second account of one provider, %s, with the same addres
     expect(await subjects()).toHaveLength(1);
   });
 
-  it('claims an account that is not claimed, because what a stranger linked there is void', async () => {
+  it('claims an account that is not claimed; a link by a stranger becomes void', async () => {
     const stranger = await world.person({ email, verified: false });
     await app.db.query(sql`
       INSERT INTO identities (app_id, id, user_id, idp_id, issuer, subject, email, created_at, last_used_at)

@@ -118,7 +118,7 @@ describe.skipIf(!isInstalled)(`signing in with a provider in a browser (skipped 
   });
   afterEach(() => context.close());
 
-  it('goes there and back, and out again', async () => {
+  it('opens the hosted page, returns, and signs out', async () => {
     const page = await open(frontEnd);
     await begin(page);
     await signInThere(page, 'jon');
@@ -136,7 +136,7 @@ describe.skipIf(!isInstalled)(`signing in with a provider in a browser (skipped 
     await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
   });
 
-  it('knows who came before, and asks the provider again', async () => {
+  it('knows who signed in before, and asks the provider again', async () => {
     const page = await open(frontEnd);
     await begin(page);
     await signInThere(page, 'mia');
@@ -147,7 +147,7 @@ describe.skipIf(!isInstalled)(`signing in with a provider in a browser (skipped 
     expect(await signedIn(page).textContent()).toContain('mia@example.com');
   });
 
-  it('comes back with a reason when somebody changes their mind', async () => {
+  it('redirects back with a reason when somebody cancels', async () => {
     const page = await open(frontEnd);
     await begin(page);
     await page.getByRole('link', { name: 'Cancel' }).click();
@@ -156,7 +156,7 @@ describe.skipIf(!isInstalled)(`signing in with a provider in a browser (skipped 
     await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
   });
 
-  it('does not sign a victim in as an attacker, by the way back', async () => {
+  it('does not sign a victim in to the account of an attacker by the redirect', async () => {
     const page = await open(frontEnd);
     const callback = watchFor(page, '/idps/callback');
     // The result of the sign-in is not redeemed.

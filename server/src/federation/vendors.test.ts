@@ -131,7 +131,7 @@ describe('Microsoft', () => {
     expect(response.statusCode).toBe(200);
   });
 
-  it('for consumers lets personal accounts in and no others', async () => {
+  it('for consumers accepts personal accounts only', async () => {
     const idpId = await register('azure', { tenantType: 'AZURE_AD_TENANT_TYPE_CONSUMERS' });
     const personal = { ...inTenant(consumers), xms_edov: true };
     expect((await come(microsoft.consumers, idpId, personal)).statusCode).toBe(200);

@@ -140,7 +140,7 @@ describe('well-formed and wrong', () => {
     expect((await patch(`{"metadata":{${keys(20_000)}}}`)).json()).toMatchObject({ code: 'validation_failed' });
   });
 
-  test('nothing of all that was stored', async () => {
+  test('no value was stored', async () => {
     await patch('{"metadata":{"good":"1","bad":1}}');
     expect(await storedMetadata()).toEqual({});
   });
@@ -214,7 +214,7 @@ describe('the media type', () => {
     expect(response.json()).toMatchObject({ status: 415, code: 'unsupported_media_type' });
   });
 
-  test('none at all is not', async () => {
+  test('no factor is not enough', async () => {
     expect((await patch('{"metadata":{}}', {})).json()).toMatchObject({ status: 415 });
   });
 
@@ -288,7 +288,7 @@ describe('no body', () => {
     expect((await send(port, `${request}${chunks}`)).status).toBe(204);
   });
 
-  test('is distinguished from content of another type that comes in chunks', async () => {
+  test('is distinguished from content of another type that is sent in chunks', async () => {
     const credential = [`X-App-Name: ${world.appName}`, `Authorization: Bearer ${world.admin.token}`];
     const lines = [...credential, 'Content-Type: text/plain', 'Transfer-Encoding: chunked'];
     const request = rawRequest(`DELETE ${sessions} HTTP/1.1`, lines);

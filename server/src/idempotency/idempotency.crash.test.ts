@@ -83,7 +83,7 @@ test('who was killed between commit and answer has left the answer, secret and a
   await service.stop();
 });
 
-test('who was killed before the commit has left nothing, and the key is free at once', async () => {
+test('a process that is killed before the commit stores nothing, and the key is free at once', async () => {
   expect(await callDying('before', 'key-3', 'automaton')).toEqual({ said: '', signal: 'SIGKILL' });
   const service = await start();
   expect(await namesOf(service)).toEqual(['robot']);

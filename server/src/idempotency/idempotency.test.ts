@@ -73,7 +73,7 @@ describe('a key', () => {
     expect(outcome(await createRobot(key, 'sturdy'))).toBe('201 replayed');
   });
 
-  it('is ignored where nothing is kept, even one that is no key', async () => {
+  it('is ignored by calls that store nothing, even an invalid one', async () => {
     const body = { firstName: 'Jon', lastName: 'Doe', email: 'ignored@example.com', password };
     const signUp = () => post('a key', '/v1/authentication/users', { body });
     expect(outcome(await signUp())).toBe('201');
@@ -160,7 +160,7 @@ describe('whether the caller may is decided again', () => {
     expect(outcome(await post(key, machineUsers, { body }))).toBe('201 replayed');
   });
 
-  it('by an owner who is one no more, in an organization that is deactivated', async () => {
+  it('by a former owner, in a deactivated organization', async () => {
     const owner = await world.person();
     const orgId = await world.organization(owner);
     const key = unique('key');
@@ -189,7 +189,7 @@ describe('what is kept', () => {
     expect(outcome(await createRobot(key, 'in the way'))).toBe('201 replayed');
   });
 
-  it('says nothing to who has the database: neither key nor request nor secret', async () => {
+  it('reveals nothing to a reader of the database: neither key nor request nor secret', async () => {
     const key = unique('a-key-that-is-nowhere');
     const userName = unique('name-that-is-not-there');
     const { clientSecret, secretId } = (await createRobot(key, userName)).json<Record<string, string>>();
@@ -227,7 +227,7 @@ describe('what is kept', () => {
     expect(await rows()).toHaveLength(1);
   });
 
-  it('goes with the user or machine user whose call it was', async () => {
+  it('is deleted with the user or machine user that made the call', async () => {
     const owner = await world.person();
     const orgId = await world.organization(owner);
     const machine = await world.machine();

@@ -39,7 +39,7 @@ const patch = (id: string, body: object) =>
 const oidcBody = () => ({ ...credentials, name: 'Acme SSO', issuer: provider.issuer });
 const idOf = async (kind: string, body: object, w = world) => (await post(kind, body, w)).json<{ id: string }>().id;
 
-describe('what is refused at registration', () => {
+describe('refusals of a registration', () => {
   it.each([
     ['google', {}, '/body/clientId', 'Required.'],
     ['google', { ...credentials, clientSecret: '' }, '/body/clientSecret', 'Must not be empty.'],
@@ -69,7 +69,7 @@ describe('what is refused at registration', () => {
     expect(await list()).toEqual([]);
   });
 
-  it('a provider beyond the fiftieth, however many come at once', async () => {
+  it('the fifty-first provider, also when many are added at once', async () => {
     await Promise.all(Array.from({ length: 48 }, () => post('google', credentials)));
     const answers = await Promise.all(Array.from({ length: 4 }, () => post('google', credentials)));
     expect(answers.map(({ statusCode }) => `${statusCode}`).toSorted()).toEqual(['201', '201', '409', '409']);
@@ -176,7 +176,7 @@ describe('a generic provider', () => {
     expect(await list()).toEqual([]);
   });
 
-  it('at which nobody listens is refused', async () => {
+  it('without a listening server is refused', async () => {
     const response = await post('oidc', { ...oidcBody(), issuer: 'http://127.0.0.1:1' });
     expect(problem(response)).toBe('400 idp_discovery_failed');
     expect(response.body).toContain('The server could not be reached.');
@@ -224,7 +224,7 @@ describe('in production', () => {
 });
 
 describe('a change', () => {
-  it('sets what it names and keeps the rest', async () => {
+  it('sets the fields that it names and keeps the others', async () => {
     const id = await idOf('oidc', oidcBody());
     const response = await patch(id, { name: 'Other', enabled: false, trustEmail: true, clientId: 'other-client' });
     expect(response.statusCode).toBe(200);
@@ -284,7 +284,7 @@ describe('the client secret', () => {
     return row?.sealed ?? Buffer.alloc(0);
   };
 
-  it('is in no answer, no event and not in the open in the database', async () => {
+  it('is in no response or event, and only encrypted in the database', async () => {
     const created = await post('google', credentials);
     const { id } = created.json<{ id: string }>();
     const patched = await patch(id, { clientSecret: 'new-secret-4567' });
@@ -318,7 +318,7 @@ describe('the client secret', () => {
 describe('the metadata of an app', () => {
   const metadata = () => world.call('GET', '/v1/authentication/apps/metadata');
 
-  it('names the providers that are switched on, and nothing secret', async () => {
+  it('names the enabled providers, without secrets', async () => {
     const google = await idOf('google', credentials);
     const off = await idOf('azure', credentials);
     const acme = await idOf('oidc', oidcBody());
@@ -337,7 +337,7 @@ describe('the metadata of an app', () => {
     });
   });
 
-  it('says when nobody may sign up', async () => {
+  it('says that sign-ups are disabled', async () => {
     await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, { settings: { signUpEnabled: false } });
     expect((await metadata()).json()).toMatchObject({ idpConfigs: [], signUpEnabled: false });
   });

@@ -270,7 +270,7 @@ describe('an address that was only invited', () => {
     expect((await me(sessionToken)).statusCode).toBe(401);
   });
 
-  test('keeps the spelling of the invitation when somebody signs up with another case', async () => {
+  test('keeps upper and lower case of the invitation when somebody signs up with a different case', async () => {
     await invite();
     const body = { email: email.toUpperCase(), firstName: 'Janet', lastName: 'Roe', password };
     const { userId } = (await world.call('POST', '/v1/authentication/users', { body })).json<{ userId: string }>();
@@ -314,7 +314,7 @@ describe("a stranger who signs up first with somebody's address", () => {
     return { ...attacker, code: mail.code ?? '', mailedToken };
   }
 
-  test('never owns what is later given to it', async () => {
+  test('never owns data that is later added to it', async () => {
     const attacker = await squat();
     const code = await invite();
     expect(await organizationsOf(attacker.token)).toEqual([]);
@@ -336,7 +336,7 @@ describe("a stranger who signs up first with somebody's address", () => {
     expect(problem(bySession)).toBe('400 code_invalid');
   });
 
-  test('leaves none of their data in the account; data of backends is kept', async () => {
+  test('removes all of their data from the account; data of backends is kept', async () => {
     const attacker = await squat();
     const code = await invite();
     await update(attacker.userId, { phoneNumber: '+4915112345678', metadata: { plan: 'pro' } }, attacker);
@@ -348,7 +348,7 @@ describe("a stranger who signs up first with somebody's address", () => {
     expect(claimed.metadata).toEqual(left.metadata);
   });
 
-  test('gains nothing by signing in while the owner accepts', async () => {
+  test('gets no access by signing in while the owner accepts', async () => {
     await squat();
     const code = await invite();
     const body = { email, password };

@@ -145,7 +145,7 @@ describe('the allowed events of an invitation are exactly those in the table', (
 });
 
 describe('an unknown address', () => {
-  test('is accepted with its code, and with nothing else', async () => {
+  test('is accepted only with its code', async () => {
     expect(await invite()).toMatchObject({ invited: true });
     expect(problem(await signIn(password))).toBe('401 invalid_credentials');
     expect(problem(await accept('AAAAAAA'))).toBe('400 code_invalid');
@@ -154,7 +154,7 @@ describe('an unknown address', () => {
     await expectUsable();
   });
 
-  test('can set the first password with a reset, because it proves the same mailbox', async () => {
+  test('can set the first password with a reset, because it verifies the same mailbox', async () => {
     await invite();
     await invite(otherOrgId);
     expect((await reset()).statusCode).toBe(200);
@@ -247,7 +247,7 @@ describe('an invitation that expired', () => {
     await expectUsable();
   });
 
-  test('leaves an address that can sign up, without the offered roles', async () => {
+  test('frees the address for a sign-up, without the offered roles', async () => {
     await invite();
     app.clock.advance(7 * dayMs);
     const person = await world.person({ email });
@@ -257,7 +257,7 @@ describe('an invitation that expired', () => {
 });
 
 describe('an invitation that was revoked', () => {
-  test('leaves nothing of an address that was only invited: it is unknown again', async () => {
+  test('deletes an address that was only invited: it is unknown again', async () => {
     const { userId } = await invite();
     const old = await code();
     await revoke();
@@ -325,7 +325,7 @@ describe('an organization that is deleted', () => {
 });
 
 describe('an address that was invited and signs up', () => {
-  test('gains nothing by that; the invitation still waits for the mailbox', async () => {
+  test('gets no access by that; the invitation is still for the owner of the mailbox', async () => {
     const { userId } = await invite();
     const squatter = await world.person({ email, verified: false });
     expect(squatter.userId).toBe(userId);
@@ -346,7 +346,7 @@ describe('an address that was invited and signs up', () => {
     await expectUsable();
   });
 
-  test('and verifies the mailbox with the verification code: the password is kept, the invitation waits', async () => {
+  test('and verifies the mailbox by the code: the password is kept, the invitation stays pending', async () => {
     await invite();
     const person = await world.person({ email });
     expect(await organizationsOf(person.token)).toEqual({});
@@ -380,7 +380,7 @@ describe('a stranger who signs up with an invited address and deletes or moves t
     ],
   ];
 
-  test.each(settled)('leaves it to the owner of the mailbox, who is notified: %s', async (_, go) => {
+  test.each(settled)('keeps it for the owner of the mailbox, who is notified: %s', async (_, go) => {
     const { userId } = await invite();
     const stranger = await world.person({ email, verified: false });
     expect(stranger.userId).toBe(userId);
@@ -406,7 +406,7 @@ describe('a stranger who signs up with an invited address and deletes or moves t
     await expectUsable();
   });
 
-  test.each(settled)('leaves an expired one to be sent again, without a mail: %s', async (_, go) => {
+  test.each(settled)('keeps an expired one, which can be sent again, without a mail: %s', async (_, go) => {
     await invite();
     app.clock.advance(7 * dayMs);
     const stranger = await world.person({ email, verified: false });
@@ -419,7 +419,7 @@ describe('a stranger who signs up with an invited address and deletes or moves t
     expect(await holdings()).toEqual({ [orgId]: ['reader'] });
   });
 
-  test.each(settled)('leaves an invitation as super admin too: %s', async (_, go) => {
+  test.each(settled)('declines an invitation as super admin too: %s', async (_, go) => {
     const stranger = await world.person({ email, verified: false });
     const { token } = await world.signIn(world.admin.email);
     await world.call('POST', '/v1/authorization/super-admins', { token, body: { email } });
@@ -429,7 +429,7 @@ describe('a stranger who signs up with an invited address and deletes or moves t
     expect((await world.call('GET', '/v1/authorization/users?pageSize=1', { token: mine })).statusCode).toBe(200);
   });
 
-  test('leaves nothing of an address without an invitation', async () => {
+  test('deletes an address without an invitation', async () => {
     const stranger = await world.person({ email, verified: false });
     await settled[0]?.[1](stranger);
     expect(await userState()).toBeUndefined();

@@ -174,7 +174,7 @@ describe('an unknown address', () => {
   });
 });
 
-describe('an active user with a proven address', () => {
+describe('an active user with a verified address', () => {
   test.each<[Noun, string, object]>([
     ['owners', 'Owner assigned', { managerRoles: ['ORG_OWNER'], roles: [] }],
     ['managers', 'Manager assigned', { managerRoles: ['ORG_USER_MANAGER'], roles: [] }],
@@ -190,7 +190,7 @@ describe('an active user with a proven address', () => {
     expect(await pending(person.email)).toBe(0);
   });
 
-  test('keeps what they hold, and their names', async () => {
+  test('keeps their roles and names', async () => {
     const person = await world.person();
     await invite('members', person.email, { role: 'writer' });
     await invite('managers', person.email);

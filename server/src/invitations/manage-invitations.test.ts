@@ -279,7 +279,7 @@ describe('resending', () => {
     expect(problem(await resend(id))).toBe('409 invitation_closed');
   });
 
-  test('does not reach a later owner of the address', async () => {
+  test('is not delivered to a later owner of the address', async () => {
     const person = await world.person({ verified: false });
     const id = await invited(person.email);
     await app.db.query(sql`
@@ -322,7 +322,7 @@ describe('revoking', () => {
     expect(await traces()).toEqual([others, { action: 'code.failed', told: false }]);
   });
 
-  test('one of several keeps the others: the same code accepts the rest', async () => {
+  test('one of several does not affect the others: the same code accepts them', async () => {
     const email = freshEmail();
     const toOwner = await invited(email, 'owners');
     await invite(email);

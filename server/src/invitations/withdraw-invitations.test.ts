@@ -42,7 +42,7 @@ const verify = async ({ userId, email, token }: Person) => {
   expect((await world.call('POST', at, { token, body })).statusCode).toBe(200);
 };
 
-describe('who goes out of an organization', () => {
+describe('who leaves an organization', () => {
   const outBy: [string, (person: Person) => ReturnType<World['call']>][] = [
     [
       'removed',
@@ -67,7 +67,7 @@ describe('who goes out of an organization', () => {
     expect((await world.events()).slice(-2).map(({ action }) => action)).toContain('invitation.revoked');
   });
 
-  test('removed by a manager, keeps offers of owners', async () => {
+  test('removed by a manager, keeps invitations by owners', async () => {
     const person = await world.person({ verified: false });
     await invite(person.email, 'owners');
     await invite(person.email, 'members');

@@ -39,7 +39,7 @@ test('processes that start together agree on one key', async () => {
   expect(readdirSync(directory)).toEqual(['master.key']);
 });
 
-test.each(['', 'dG9vIHNob3J0'])('a file that holds no key is refused, not replaced', (content) => {
+test.each(['', 'dG9vIHNob3J0'])('a file without a key is refused, not replaced', (content) => {
   const directory = newDirectory();
   mkdirSync(directory);
   writeFileSync(join(directory, 'master.key'), content);

@@ -22,7 +22,7 @@ describe('seal and open', () => {
     expect(before.seal('same', 'c')).not.toEqual(before.seal('same', 'c'));
   });
 
-  test('neither master key nor plaintext stand in the sealed bytes', () => {
+  test('the encrypted bytes contain neither master key nor plaintext', () => {
     const sealed = before.seal('plaintext', 'c');
     expect(sealed.includes('plaintext')).toBe(false);
     expect(sealed.includes(first.subarray(0, 8))).toBe(false);

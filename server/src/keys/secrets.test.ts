@@ -15,7 +15,7 @@ test('sha256 is the plain SHA-256', () => {
   expect(sha256('abc')).toEqual(createHash('sha256').update('abc').digest());
 });
 
-test('a code has seven characters that nobody confuses, all equally likely', () => {
+test('a code has seven characters that are hard to confuse, all equally likely', () => {
   const counts = new Map<string, number>();
   const codes = Array.from({ length: 20_000 }, newCode);
   for (const code of codes) expect(code).toMatch(/^[A-HJKMNP-Z2-9]{7}$/);

@@ -88,7 +88,7 @@ describe('the key set', () => {
     expect(problem(await jwksOf(world.appName))).toBe('403 app_inactive');
   });
 
-  test('has private parts that are nowhere stored in the open', async () => {
+  test('has private parts that are stored only encrypted', async () => {
     const [row] = await app.db.query<{ stored: string; sealed: Buffer }>(sql`
       SELECT public_jwk::text AS stored, sealed_private_key AS sealed FROM signing_keys WHERE app_id = ${world.appId}`);
     const key = await app.services.signingKeys.privateKey(world.appId, kidOf(machine.token) ?? '');
@@ -180,7 +180,7 @@ describe('a rotation', () => {
     expect([kidOf(token), await use(token)]).toEqual([kid, 200]);
   });
 
-  test('of one app leaves the keys of others alone', async () => {
+  test('of one app does not affect the keys of others', async () => {
     const elsewhere = await createWorld(app);
     const before = (await elsewhere.call('GET', '/v1/authentication/token/jwks')).json();
     await rotate();
@@ -208,7 +208,7 @@ describe('a revoked key', () => {
     expect([await revoke(kid), await revoke(kid)]).toEqual([true, false]);
   });
 
-  test('that was the only one leaves signing to a new one, at once', async () => {
+  test('that was the only one is replaced by a new one at once', async () => {
     const old = kidOf(machine.token);
     await revoke(old);
     const token = await newToken();

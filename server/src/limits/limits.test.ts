@@ -61,7 +61,7 @@ describe('a limit per address', () => {
     expect(statuses(answers)).toEqual([...times(3, () => 201), ...times(47, () => 429)]);
   });
 
-  test('returns when to retry, and then allows one call', async () => {
+  test('returns the time to retry, and then allows one call', async () => {
     const world = await limited(4);
     await Promise.all(times(4, () => signUp({ world })));
     const refused = await signUp({ world });

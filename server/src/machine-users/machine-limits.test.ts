@@ -59,7 +59,7 @@ describe('a new machine user', () => {
 });
 
 describe('scopes', () => {
-  test('hold from the next call on, for tokens that were issued before, and are named in new tokens', async () => {
+  test('apply from the next call, also for earlier tokens, and are named in new tokens', async () => {
     expect(await use(machine.token)).toBe('200');
     expect((await patch({ scopes: ['audit:read', 'members:read'] })).statusCode).toBe(200);
     expect(await use(machine.token)).toBe('403 insufficient_scope');
@@ -76,7 +76,7 @@ describe('scopes', () => {
     ]);
   });
 
-  test('are told by introspection', async () => {
+  test('are returned by introspection', async () => {
     const asker = await world.machine();
     await patch({ scopes: ['audit:read'] });
     const response = await world.call('POST', '/v1/authentication/token/introspection', {
@@ -101,7 +101,7 @@ describe('scopes', () => {
     });
   });
 
-  test('that a machine user lacks do not come after a fault in the request', async () => {
+  test('that a machine user lacks are reported before a fault in the request', async () => {
     await patch({ scopes: [] });
     const response = await world.call('GET', '/v1/authorization/organizations', { token: machine.token });
     expect(problem(response)).toBe('400 validation_failed');
@@ -147,7 +147,7 @@ describe('networks', () => {
     });
   });
 
-  test('are never what a backend says of its end user', async () => {
+  test('are never taken from the headers about an end user', async () => {
     const settings = { trustedBackends: ['198.51.100.1'] };
     await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, { settings });
     await patch({ allowedNetworks: ['203.0.113.0/24'] });
@@ -158,14 +158,14 @@ describe('networks', () => {
     expect(await use(machine.token, honest)).toBe('200');
   });
 
-  test('are not told to somebody without the secret', async () => {
+  test('are hidden from callers without the secret', async () => {
     await patch({ allowedNetworks: ['203.0.113.0/24'] });
     expect(problem(await getToken({ clientSecret: `${machine.clientSecret}x` }))).toBe('401 invalid_client');
   });
 });
 
 describe('audiences', () => {
-  test('limit which other services tokens are for, and leave this API alone', async () => {
+  test('limit which other services tokens are for, but not this API', async () => {
     const [billing, mail] = ['https://billing.example.com', 'https://mail.example.com'];
     await patch({ allowedAudiences: [billing] });
     expect((await getToken({ audience: billing })).statusCode).toBe(200);

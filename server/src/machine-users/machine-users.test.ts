@@ -90,7 +90,7 @@ describe('making a machine user', () => {
     expect(await world.rows()).toEqual(before);
   });
 
-  test('answers with its first secret, which is nowhere to be read again', async () => {
+  test('returns its first secret, which no other call returns', async () => {
     const response = await create('literal');
     expect(response.statusCode).toBe(201);
     const { machineUserId, secretId, clientSecret } = response.json<Record<string, string>>();
@@ -115,7 +115,7 @@ describe('making a machine user', () => {
 });
 
 describe('the list of machine users', () => {
-  test('says when they and their secrets were made and used, to the minute', async () => {
+  test('has the times at which they and their secrets were created and used, to the minute', async () => {
     const made = (await create('listed')).json<Record<string, string>>();
     const { machineUserId = '', clientSecret = '', secretId = '' } = made;
     const createdAt = app.clock.now().toISOString();
@@ -222,7 +222,7 @@ describe('a further secret', () => {
 describe('deleting', () => {
   beforeAll(() => world.reauthenticate());
 
-  test('is refused for what is not there', async () => {
+  test('is refused for an unknown one', async () => {
     const [machine, other] = [await world.machine(), await world.machine()];
     expect(problem(await remove('1'))).toBe('404 machine_user_not_found');
     expect(problem(await remove(`1/secrets/${machine.secretId}`))).toBe('404 machine_user_not_found');

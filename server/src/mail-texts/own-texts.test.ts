@@ -110,7 +110,7 @@ describe('settings of mails', () => {
     expect(one?.text).toContain('الرمز: ');
   });
 
-  test('go with null, and texts are replaced as a whole', async () => {
+  test('are removed by null, and texts are replaced as a whole', async () => {
     expect((await set(look)).statusCode).toBe(200);
     const response = await set({ fromName: null, logoUrl: null, texts: { 'en.footer': 'Bye' } });
     expect(response.json()).toMatchObject({

@@ -20,7 +20,7 @@ const render = (content: MailContent, changes: Partial<Branding> = {}, purpose: 
 const purposes = Object.entries(mailPurposes);
 
 describe('the words', () => {
-  test.each(mailLanguages)('in %s name only what their purpose has', (language) => {
+  test.each(mailLanguages)('in %s name only variables that their purpose has', (language) => {
     const { words } = languages[language];
     for (const [purpose, { fields }] of purposes) {
       const known = new Set<string>(['brandName', ...fields]);
@@ -172,18 +172,21 @@ describe('what people write', () => {
     );
   });
 
-  test.each(['en', 'ar'] as const)('turns nothing around in %s, and keeps what letters need', (language) => {
-    const marks = '\u061C\u200E\u200F\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069';
-    for (const name of ['شركة الأمل (٢)', 'می\u200Cخواهم', 'Zoë 👩\u200D💻']) {
-      const turned = `${marks}${Array.from(name).join('\u202E')}${marks}`;
-      const mail = render({ organizationName: turned, role: turned }, { language, brandName: turned });
-      expect(mail).toEqual(render({ organizationName: name, role: name }, { language, brandName: name }));
-      expect(mail.subject).toContain(name);
-    }
-  });
+  test.each(['en', 'ar'] as const)(
+    'does not change the direction in %s, and keeps the joiners of letters',
+    (language) => {
+      const marks = '\u061C\u200E\u200F\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069';
+      for (const name of ['شركة الأمل (٢)', 'می\u200Cخواهم', 'Zoë 👩\u200D💻']) {
+        const turned = `${marks}${Array.from(name).join('\u202E')}${marks}`;
+        const mail = render({ organizationName: turned, role: turned }, { language, brandName: turned });
+        expect(mail).toEqual(render({ organizationName: name, role: name }, { language, brandName: name }));
+        expect(mail.subject).toContain(name);
+      }
+    },
+  );
 
   test.each(['\u202E', ' \u2066\u2069 ', '\u200B'])(
-    'is no gap where nothing of it can be seen (%j)',
+    'is not reported if it has no visible effect (%j)',
     (organizationName) => {
       expect(render({ organizationName })).toEqual(render({}));
     },
@@ -254,7 +257,7 @@ describe('a link', () => {
   });
 });
 
-describe('what an app sets', () => {
+describe('settings of an app', () => {
   test('takes the place of ours, in its language only', () => {
     const texts = {
       'en.invitation.subject': '{{brandName}}: {{organizationName}}',
@@ -272,13 +275,13 @@ describe('what an app sets', () => {
     expect(render(content, { texts }, 'role_granted').subject).toBe('You were added to Doe on Acme');
   });
 
-  test('is ignored where nothing is called so', () => {
+  test('is ignored by calls without this parameter', () => {
     expect(render({}, { texts: { 'invite.subject': 'Join us' } })).toEqual(
       render({}, { texts: { 'fr.invitation.subject': 'x' } }),
     );
   });
 
-  test('as its logo stands in for the name, which is still its text', () => {
+  test('as its logo replaces the name, which stays as alternative text', () => {
     const { html } = render({}, { logoUrl: 'https://acme.example/l.png?a&b' });
     expect(html).toContain('src="https://acme.example/l.png?a&amp;b" alt="Acme"');
   });

@@ -59,7 +59,7 @@ const held = async (userId: string) => {
 const deactivate = (userId: string) => app.db.query(sql`UPDATE users SET state = 'INACTIVE' WHERE id = ${userId}`);
 const lastEvent = async () => (await world.events()).at(-1);
 
-describe('what managers may not do', () => {
+describe('actions that managers may not take', () => {
   const whom: [string, () => Person | Promise<Person>][] = [
     ['an owner', () => owner],
     ['another manager', () => world.manager(orgId)],
@@ -89,7 +89,7 @@ describe('what managers may not do', () => {
     expect(await held(userId)).toEqual(before);
   });
 
-  test('grant roles that they do not have, if the app says so; removing is not restricted', async () => {
+  test('grant roles that they do not have, if the app allows it; removing is not restricted', async () => {
     const strict = { settings: { managersMayGrantAnyRole: false } };
     await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, strict);
     await add(member.userId, ['reader', 'writer']);
@@ -149,7 +149,7 @@ describe('who is no member', () => {
 });
 
 describe('a removed user', () => {
-  test('is out of the organization, roles and manager roles, and stays a user of the app', async () => {
+  test('loses the organization, roles and manager roles, and stays a user of the app', async () => {
     await makeOwner(member);
     await add(member.userId, ['writer', 'global:auditor']);
     const response = await remove(member.userId);
@@ -181,7 +181,7 @@ describe('a removed user', () => {
     }
   });
 
-  test('comes back with nothing of what they held', async () => {
+  test('rejoins without the former roles', async () => {
     await remove(member.userId);
     await add(member.userId, ['writer']);
     expect(await held(member.userId)).toEqual({ roles: ['writer'], managerRoles: [] });
@@ -233,7 +233,7 @@ describe('the roles of a user', () => {
     expect(await users()).toMatchObject({ metadata: { total: 3 } });
   });
 
-  test('named twice are held once, and nothing is written where nothing changes', async () => {
+  test('named twice are stored once, and a request without a change writes nothing', async () => {
     expect((await setRoles(member.userId, ['writer', 'writer'])).statusCode).toBe(200);
     expect(await held(member.userId)).toMatchObject({ roles: ['writer'] });
     const before = await world.rows();
@@ -278,7 +278,7 @@ describe('the managers', () => {
     return response.json<{ metadata: { total: number; nextCursor?: string }; managers: { id: string }[] }>();
   };
 
-  test('are listed with what they hold, members are not', async () => {
+  test('are listed with their permissions, members are not', async () => {
     await makeOwner(manager);
     await add(manager.userId, ['writer']);
     expect(await list()).toEqual({
@@ -307,7 +307,7 @@ describe('the managers', () => {
     expect(next.metadata).not.toHaveProperty('nextCursor');
   });
 
-  test('lose the manager roles and nothing else', async () => {
+  test('lose only the manager roles', async () => {
     await add(manager.userId, ['writer']);
     await makeOwner(manager);
     const response = await demote(manager.userId);
@@ -331,7 +331,7 @@ describe('the managers', () => {
 });
 
 describe('in a deactivated organization', () => {
-  test('super admins and machines take, and give nothing', async () => {
+  test('super admins and machines remove, but cannot grant', async () => {
     const url = `/v1/authorization/organizations/${orgId}/deactivate`;
     await world.call('POST', url, { token: world.admin.token });
     expect(problem(await remove(member.userId))).toBe('403 organization_inactive');

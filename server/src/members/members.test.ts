@@ -130,7 +130,7 @@ const ways: [
 ];
 
 describe('whom one may name', () => {
-  test('owners and managers: nobody they cannot see', async () => {
+  test('owners and managers: no user whom they cannot see', async () => {
     const stranger = await world.person();
     const elsewhere = await createWorld(app);
     const foreign = await elsewhere.person();
@@ -143,7 +143,7 @@ describe('whom one may name', () => {
     expect(await refused(foreign, ['reader'], world.admin)).toBe('404 user_not_found');
   });
 
-  test('owners and managers: nobody they merely share an organization with', async () => {
+  test('owners and managers: no user with whom they only share an organization', async () => {
     const shared = await world.organization(await world.person());
     const colleague = await world.member(shared);
     const { token } = world.admin;
@@ -190,7 +190,7 @@ describe('a manager', () => {
     expect(await held(somebody)).toEqual(['reader', 'writer']);
   });
 
-  test.each(ways)('grants only roles that they hold where the app says so, %s', async (_, grant) => {
+  test.each(ways)('grants only roles that they have, if the app requires it, %s', async (_, grant) => {
     const strict = await createWorld(app, { settings: { managersMayGrantAnyRole: false } });
     const strictOwner = await strict.person();
     const into = await strict.organization(strictOwner);
@@ -222,7 +222,7 @@ describe('a manager', () => {
 });
 
 describe('adding a user', () => {
-  test('answers with the literal message, roles in the order of the request', async () => {
+  test('returns the literal message, with roles in the order of the request', async () => {
     const person = await world.person();
     const response = await add(person, ['writer', 'reader'], world.admin);
     expect(response.statusCode).toBe(200);
@@ -231,7 +231,7 @@ describe('adding a user', () => {
     expect(reversed.json()).toEqual({ message: `User ${person.userId} added to ${orgId} as reader, writer` });
   });
 
-  test('adds to what is there, and repeating is harmless', async () => {
+  test('adds to the existing entries, and can be repeated', async () => {
     const person = await world.member(orgId);
     for (const roles of [['writer'], ['writer', 'reader'], ['writer', 'writer'], ['global:auditor']]) {
       expect((await add(person, roles)).statusCode).toBe(200);
@@ -253,7 +253,7 @@ describe('adding a user', () => {
     });
   });
 
-  test('is told to the audit, by the names of the roles', async () => {
+  test('is recorded in the audit, with the names of the roles', async () => {
     const person = await world.person();
     await add(person, ['reader'], machine);
     expect((await world.events()).at(-1)).toMatchObject({
@@ -268,7 +268,7 @@ describe('adding a user', () => {
     expect(await world.rows()).toEqual(before);
   });
 
-  test('at the same moment as others keeps all roles', async () => {
+  test('concurrently with others keeps all roles', async () => {
     const person = await world.person();
     const attempts = ['reader', 'writer', 'global:auditor', 'reader'].map((role) => add(person, [role], machine));
     expect((await Promise.all(attempts)).map(({ statusCode }) => statusCode)).toEqual([200, 200, 200, 200]);

@@ -75,7 +75,7 @@ describe('for a session below the policy', () => {
     expect((await get(url, machine))['organizations']).toMatchObject([{ roles: ['writer'] }, { roles: ['writer'] }]);
   });
 
-  test('a session is shown everything once it has proven the factor, until it is too old', async () => {
+  test('a session sees everything after the factor was used in it, until it is too old', async () => {
     const late = await weakSession(world, owner);
     const shown = async () => {
       const [first] = (await get('me?includeOrganizations=true', late))['organizations'] as object[];
@@ -110,7 +110,7 @@ describe('for a session below the policy', () => {
     await setOrganizationPolicy(world, orgId, { mfa: 'required' });
   });
 
-  test('a factor that the person has removed since does not count', async () => {
+  test('a factor that the person has removed does not count', async () => {
     const person = await world.person();
     await setOrganizationPolicy(world, orgId, null);
     await addTo({ world, orgId }, person.userId, 'reader');
@@ -141,14 +141,14 @@ describe('for a session below the policy', () => {
     expect(byMachine.json()).toMatchObject({ results: [{ allowed: false, reason: 'step_up_required' }] });
   });
 
-  test('what an identity provider asserts does not count', async () => {
+  test('claims of an identity provider do not count', async () => {
     const byProvider = await weakSession(world, owner, ['fed']);
     await app.db.query(sql`
       UPDATE sessions SET provider_acr = 3 WHERE app_id = ${world.appId} AND id = ${byProvider.sessionId}`);
     expect((await get(`me?organizationId=${orgId}`, byProvider))['organizations']).toMatchObject([{ stepUpRequired }]);
   });
 
-  test('a deactivated organization asks for nothing', async () => {
+  test('a deactivated organization requires nothing', async () => {
     const url = `/v1/authorization/organizations/${orgId}`;
     await world.call('POST', `${url}/deactivate`, { token: machine.token });
     const [first] = (await get('me?includeOrganizations=true', weak))['organizations'] as object[];

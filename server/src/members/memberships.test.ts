@@ -85,12 +85,12 @@ describe('the organizations of an address', () => {
     expect((await get(organizations(person.email.toUpperCase()), await caller())).json()).toEqual(all());
   });
 
-  test('are none where nobody has it', async () => {
+  test('are empty if no user has it', async () => {
     const nothing = { metadata: { total: 0 }, organizations: [] };
     expect((await get(organizations('nobody@example.com'), world.admin)).json()).toEqual(nothing);
   });
 
-  test('are refused alike to others, whether or not there is anybody', async () => {
+  test('are refused to others with the same response, whether or not the user exists', async () => {
     const stranger = await world.person();
     const answers = await Promise.all(
       [person.email, 'nobody@example.com'].map((email) => get(organizations(email), stranger)),

@@ -184,7 +184,7 @@ describe('a list of the users of an organization', () => {
     });
   });
 
-  it('costs one statement at any size, which counts nothing', async () => {
+  it('takes one statement at any size, without a count', async () => {
     db.take();
     await list('pageSize=100', owner.token);
     const statements = db.take().filter((text) => /organizations|members|member_counts/.test(text));
@@ -267,7 +267,7 @@ describe('a search finds', () => {
     expect(await found({})).toEqual(['owner', ...people.keys()]);
   });
 
-  it('members only: nobody of the organization next door', async () => {
+  it('members only: nobody of another organization', async () => {
     const person = await named('sirius', 'Sirius', 'Polaris');
     await join(person, 'reader', neighbourOrgId);
     expect(await found({ name: 'sirius' })).toEqual([]);
@@ -334,7 +334,7 @@ describe('who is found follows', () => {
     expect((await search({ name: 'chosen myself', email })).json<Users>().users).toMatchObject([{ roles: ['reader'] }]);
   });
 
-  it('neither of two changes at once more than the other', async () => {
+  it('applies equally to two concurrent changes', async () => {
     const person = await named('racer', 'Slow', 'Racer');
     const rename = { token: person.token, body: { firstName: 'Fast' } };
     await Promise.all([join(person), world.call('PUT', `/v1/authentication/users/${person.userId}`, rename)]);
@@ -358,7 +358,7 @@ describe('members from before there was a search', () => {
     expect(elsewhere).toEqual([]);
   });
 
-  it('are made findable in the background, and by searches at the same time', async () => {
+  it('are indexed in the background, and by searches at the same time', async () => {
     await forget();
     const signal = new AbortController().signal;
     const [who] = await Promise.all([
@@ -370,7 +370,7 @@ describe('members from before there was a search', () => {
     expect(await unsearchable()).toEqual([]);
   });
 
-  it('are left alone when the process is told to stop', async () => {
+  it('are unchanged when the process must stop', async () => {
     await forget();
     await indexMembersOfBefore.run(app.services, AbortSignal.abort());
     expect(await unsearchable()).not.toEqual([]);

@@ -91,7 +91,7 @@ describe.skipIf(!isInstalled)(`the "not me" page in a browser (skipped without $
     await page.close();
   });
 
-  it('says so when the link is incomplete or not valid any more', async () => {
+  it('says so when the link is incomplete or no longer valid', async () => {
     const person = await world.person({ verified: false });
     const link = await linkTo(person.email);
     const { page } = await open(link.slice(0, -100));

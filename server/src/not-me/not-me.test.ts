@@ -336,7 +336,7 @@ describe('the page', () => {
     expect(problem(await world.call('GET', '/apps/%00/not-me', { app: null }))).toBe('400 validation_failed');
   });
 
-  test('is stored nowhere, framed nowhere, and runs no script but its own', async () => {
+  test('cannot be stored or framed, and runs only its own script', async () => {
     const { statusCode, headers } = await page();
     expect(statusCode).toBe(200);
     expect(headers).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'same-origin' });

@@ -81,7 +81,7 @@ describe('within a day, the link', () => {
     });
   });
 
-  it('leaves the factors from before, with their recovery codes', async () => {
+  it('keeps the earlier factors, with their recovery codes', async () => {
     const own = await enrol(world, person);
     const theirs = await addPasskey(world, person);
     await (
@@ -97,7 +97,7 @@ describe('within a day, the link', () => {
 });
 
 describe('after a day, when the owner signs in with the factor, the link', () => {
-  it('leaves a factor that was used, because the mailbox is only one factor', async () => {
+  it('keeps a factor that was used, because the mailbox is only one factor', async () => {
     const own = await addPasskey(world, person);
     const press = await linkOfNewestMail();
     await sessionBy(own);
@@ -106,7 +106,7 @@ describe('after a day, when the owner signs in with the factor, the link', () =>
     expect((await signInByPasskey(world, own)).statusCode).toBe(201);
   });
 
-  it('removes a factor that was never used, and leaves a later one that was', async () => {
+  it('removes a factor that was never used, and keeps a later one that was used', async () => {
     const unused = await addPasskey(world, person);
     const press = await linkOfNewestMail();
     const own = await addPasskey(world, person);
@@ -117,7 +117,7 @@ describe('after a day, when the owner signs in with the factor, the link', () =>
     expect((await signInByPasskey(world, own)).statusCode).toBe(201);
   });
 
-  it('that removes nothing leaves later factors, too', async () => {
+  it('that removes nothing also keeps later factors', async () => {
     const own = await addPasskey(world, person);
     const press = await linkOfNewestMail();
     await sessionBy(own);

@@ -47,7 +47,7 @@ const events = () =>
     SELECT action, actor_kind, target_kind, target_id FROM audit_events
     WHERE app_id = ${world.appId} AND actor_kind = 'operator'`);
 
-describe('what is refused changes nothing', () => {
+describe('a refused call changes nothing', () => {
   it.each<[string, (user: string) => string[], RegExp, string?]>([
     [
       'resetting the password of nobody',
@@ -119,7 +119,7 @@ describe('what is refused changes nothing', () => {
 });
 
 describe('reset-admin-password', () => {
-  it('prints a password that signs in, ends the sessions and tells the audit', async () => {
+  it('prints a password that works, ends the sessions and is recorded in the audit', async () => {
     const { email, token, userId } = world.admin;
     expect((await superAdmins(token)).statusCode).toBe(200);
     const password = passwordIn(await operate(['reset-admin-password', world.appName, email.toUpperCase()]));
@@ -152,7 +152,7 @@ describe('reset-admin-password', () => {
     expect((await signIn(email, given)).statusCode).toBe(201);
   });
 
-  it('lets somebody in who tried too often', async () => {
+  it('works after too many attempts with the password', async () => {
     const { email } = world.admin;
     const body = { limits: { signInsPerAccountPerHour: 3 } };
     await world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body });
@@ -164,7 +164,7 @@ describe('reset-admin-password', () => {
 });
 
 describe('create-admin', () => {
-  it('adds a super admin who can sign in, and tells the audit and the other super admins', async () => {
+  it('adds a super admin who can sign in, records it in the audit and notifies the other super admins', async () => {
     const email = 'second@example.com';
     const password = passwordIn(await operate(['create-admin', world.appName, email]));
     const { sessionToken: token } = (await signIn(email, password)).json<{ sessionToken: string }>();
@@ -182,7 +182,7 @@ describe('create-admin', () => {
     expect(mails.map(({ recipient }) => recipient).toSorted()).toEqual([world.admin.email, email].toSorted());
   });
 
-  it('adds nobody to another app', async () => {
+  it('adds no user to another app', async () => {
     const other = await createWorld(app);
     const password = passwordIn(await operate(['create-admin', world.appName, 'third@example.com']));
     const answer = await other.call('POST', '/v1/authentication/users/sessions', {

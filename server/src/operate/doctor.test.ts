@@ -76,7 +76,7 @@ const found = (...patterns: (string | RegExp)[]) => ({
 const onApp = (assignments: string) => app.db.query(raw(`UPDATE apps SET ${assignments} WHERE id = ${world.appId}`));
 const store = (settings: object) => onApp(`settings = settings || '${JSON.stringify(settings)}'`);
 
-it('finds nothing where nothing is wrong', async () => {
+it('finds nothing if all is in order', async () => {
   expect(await doctor()).toEqual({ lines: ['nothing to mend'], status: exitCode });
   expect(await doctor({ args: ['--json'] })).toEqual({ lines: ['{"findings":[]}'], status: exitCode });
 });
@@ -101,7 +101,7 @@ it('prints JSON', async () => {
 });
 
 describe('the configuration', () => {
-  it('is named fault by fault, and nothing else is looked at', async () => {
+  it('is refused with each fault, and nothing else is checked', async () => {
     const open = () => Promise.reject(new Error('opened all the same'));
     expect(await doctor({ env: { PORT: 'http', LOG_LEVEL: 'loud' }, open })).toEqual(
       found(/^fault {2}configuration {2}LOG_LEVEL must be/, /^fault {2}configuration {2}PORT must be/),
@@ -110,7 +110,7 @@ describe('the configuration', () => {
 });
 
 describe('the database', () => {
-  it('that cannot be reached is a fault, and the mail server is tried all the same', async () => {
+  it('that cannot be reached is a fault, and the mail server is checked anyway', async () => {
     const env = {
       DATABASE_URL: `postgresql://user:pass-word@127.0.0.1:${await closedPort()}/none`,
       SMTP_URL: `smtp://127.0.0.1:${await closedPort()}`,
@@ -120,7 +120,7 @@ describe('the database', () => {
     expect(result.lines.join('')).not.toContain('pass-word');
   });
 
-  it('that does not exist yet is not made', async () => {
+  it('that does not exist yet is not created', async () => {
     const DATA_DIR = await mkdtemp(join(tmpdir(), 'gatehouse-doctor-'));
     expect(await doctor({ env: { DATA_DIR }, open: openExisting })).toEqual(
       found(/^fault {2}database {2}There is no database in .* yet: the first start creates it$/),

@@ -42,7 +42,7 @@ it.each([
   expect(await events()).toEqual([]);
 });
 
-it('removes the factors of a super admin, ends sessions, tells the owner by mail and the audit', async () => {
+it('removes the factors of a super admin, ends sessions, sends a mail to the owner and records an event', async () => {
   const { admin } = world;
   await enrol(world, admin);
   expect(await reset(admin.email.toUpperCase())).toContain('has no second factor now');

@@ -53,7 +53,7 @@ it('lists the machine users of organizations of one app, and ends one', async ()
   });
 });
 
-it('ends none of another app, and says that there is none', async () => {
+it('ends none of another app, and reports that there is none', async () => {
   const elsewhere = await createWorld(app);
   await enableOrganizationMachines(elsewhere);
   const foreign = await elsewhere.organizationMachine(await elsewhere.organization(await elsewhere.person()));

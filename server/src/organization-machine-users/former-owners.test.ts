@@ -124,7 +124,7 @@ describe('a super admin who is no owner', () => {
   const makeSuperAdmin = () => byAdmin('POST', '/v1/authorization/super-admins', { email: former.email });
   const removeSuperAdmin = () => byAdmin('DELETE', `/v1/authorization/super-admins/${former.userId}`);
 
-  it('keeps the secrets while being super admin, and not longer', async () => {
+  it('keeps the secrets only while being super admin', async () => {
     await makeSuperAdmin();
     await demote();
     expect((await secret())?.confirmBy).toBeNull();
@@ -155,7 +155,7 @@ describe('a secret that ends', () => {
     expect((await secret())?.confirmBy).toBe(inDays(7));
   });
 
-  it('ends again when the owner who confirmed it goes', async () => {
+  it('ends again when the owner who confirmed it leaves', async () => {
     await confirm();
     await makeOwner(former);
     await byAdmin('DELETE', `${organizationUrl()}/managers/${owner.userId}`);
@@ -186,7 +186,7 @@ describe('a secret that ends', () => {
 });
 
 describe('races', () => {
-  it('leave no secret of a former owner without an end', async () => {
+  it('end every secret of a former owner', async () => {
     const url = `${organizationUrl()}/machine-users/${machine.machineUserId}/secrets`;
     const add = () => world.call('POST', url, { token: former.token, body: {} });
     const [first, demoted, second] = await Promise.all([add(), demote(), add()]);
@@ -206,7 +206,7 @@ describe('races', () => {
   });
 });
 
-test('the creator is told of a new secret, and rejects it by the link of the mail', async () => {
+test('the creator is notified of a new secret, and rejects it by the link of the mail', async () => {
   const mail = await world.mail(former.email);
   expect(mail.purpose).toBe('machine_secret_created');
   const [, token = ''] = /#(gh_n_m[\w-]+)/.exec(mail.text) ?? [];

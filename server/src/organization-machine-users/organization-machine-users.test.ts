@@ -56,7 +56,7 @@ describe('while the setting is off, as it is by default,', () => {
 });
 
 describe('a machine user of an organization', () => {
-  it('gets an id and a secret of its own kind, and is listed with what it holds', async () => {
+  it('gets an id and a secret of its own kind, and is listed with its permissions', async () => {
     const response = await create({ roles: ['writer', 'reader', 'writer'], managerRoles: ['ORG_USER_MANAGER'] });
     expect(response.statusCode).toBe(201);
     const created = response.json<Record<string, string>>();
@@ -102,7 +102,7 @@ describe('a machine user of an organization', () => {
     expect(Object.keys(faults(response))).toEqual([pointer]);
   });
 
-  it.each(['ORG_OWNER', 'ORG_USER_MANAGER', 'unheard-of'])('cannot hold a role called %s', async (role) => {
+  it.each(['ORG_OWNER', 'ORG_USER_MANAGER', 'unheard-of'])('cannot have a role called %s', async (role) => {
     expect(problem(await create({ roles: [role] }))).toBe('400 unknown_role');
     expect((await list()).machineUsers).toEqual([]);
   });
@@ -144,7 +144,7 @@ describe('a change', () => {
   const change = (id: string, body: object, token = owner.token) =>
     world.call('PATCH', `${urlOf()}/${id}`, { token, body: { ...body } });
 
-  it('sets what it names and keeps the rest', async () => {
+  it('sets the fields that it names and keeps the others', async () => {
     const { machineUserId } = (await create({ roles: ['writer'], managerRoles: ['ORG_USER_MANAGER'] })).json<{
       machineUserId: string;
     }>();
@@ -178,7 +178,7 @@ describe('a change', () => {
     }
   });
 
-  test('by a machine user of the app gives no manager role, and needs the scope of what it gives', async () => {
+  test('by a machine user of the app grants no manager role, and needs the scopes of the role', async () => {
     const { token, machineUserId: robotId } = await world.machine();
     const { machineUserId } = await world.organizationMachine(orgId, { managerRoles: ['ORG_USER_MANAGER'] });
     const plain = await world.organizationMachine(orgId);

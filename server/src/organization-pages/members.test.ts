@@ -52,7 +52,7 @@ async function emailOf(userId: string): Promise<string | undefined> {
 }
 
 describe('the list of members', () => {
-  it('is reached from the account, by those who manage the organization', async () => {
+  it('is linked from the account, for those who manage the organization', async () => {
     const account = await (await signIn(owner)).open(`/apps/${world.appName}/account`);
     expect(account.html).toContain('aria-label="Members of Acme"');
     const member = await world.member(orgId);
@@ -313,7 +313,7 @@ describe('a member', () => {
     }
   });
 
-  it('who manages is not changed by a manager, nor is the manager', async () => {
+  it('who manages cannot be changed by a manager', async () => {
     const manager = await world.manager(orgId);
     const visitor = await signIn(manager);
     const list = await visitor.open(at('members'));
@@ -382,7 +382,7 @@ describe('a form', () => {
 });
 
 describe('leaving', () => {
-  it('asks first, and leads to the account', async () => {
+  it('asks for confirmation, and redirects to the account', async () => {
     const person = await world.member(orgId, 'reader');
     const visitor = await signIn(person);
     expect((await visitor.open(at('leave'))).text).toContain('You lose your roles in Acme at once.');

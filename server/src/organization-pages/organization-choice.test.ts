@@ -59,7 +59,7 @@ async function choose(
   return visitor.post(form?.action ?? '', form?.values ?? {});
 }
 
-describe('a product that asks for an organization', () => {
+describe('a product that requests an organization', () => {
   it('gets the chosen one in the address', async () => {
     const { person, second } = await inTwo();
     const { visitor, page } = await arrive(person);
@@ -68,7 +68,7 @@ describe('a product that asks for an organization', () => {
     expect(goalOf(html)).toBe(`${target}?organization=${second}`);
   });
 
-  it('gets it beside the code, and in place of what the address has already', async () => {
+  it('gets it with the code, and instead of the query that the address already has', async () => {
     const { person, first } = await inTwo();
     const query = { return_to: `${target}?organization=1&x=1`, code_challenge: codeChallenge };
     const { visitor, page } = await arrive(person, query);
@@ -118,7 +118,7 @@ describe('the code of a product', () => {
     return new URL(goalOf(html) ?? '');
   }
 
-  it('holds the choice of the person, also if the address names another one, and is used once', async () => {
+  it('contains the choice of the person, also if the address names another one, and is used once', async () => {
     const { person, first, second } = await inTwo();
     const returnTo = `${target}?organization=${first}`;
     const code = (await addressAfter(person, second, returnTo)).searchParams.get('code') ?? '';
@@ -126,14 +126,14 @@ describe('the code of a product', () => {
     expect((await exchange(code, returnTo)).statusCode).toBe(400);
   });
 
-  it('holds none if the person goes on without one', async () => {
+  it('contains none if the person continues without one', async () => {
     const { visitor } = await arrive(await world.person(), { code_challenge: codeChallenge });
     const { html } = await visitor.press('Continue without an organization');
     const code = new URL(goalOf(html) ?? '').searchParams.get('code') ?? '';
     expect((await exchange(code)).json()).not.toHaveProperty('organizationId');
   });
 
-  it('holds none if the product did not ask', async () => {
+  it('contains none if the product did not ask for one', async () => {
     const { person } = await inTwo();
     const { page } = await arrive(person, { code_challenge: codeChallenge, organization: '1' });
     const code = new URL(goalOf(page.html) ?? '').searchParams.get('code') ?? '';

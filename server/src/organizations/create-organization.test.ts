@@ -125,14 +125,14 @@ describe('creating an organization is refused, and nothing changes', () => {
 describe('the quota of a user', () => {
   const beyond = async (who: Person = jon) => problem(await create(who));
 
-  test('is reached by what the user has created', async () => {
+  test('is reached by the entries that the user has created', async () => {
     await created(jon);
     await created(jon);
     expect(await beyond()).toBe('409 organization_limit_reached');
     expect(await beyond(await world.person())).not.toContain('409');
   });
 
-  test('holds for concurrent calls', async () => {
+  test('applies to concurrent calls', async () => {
     const calls = await Promise.all(Array.from({ length: 6 }, () => create(jon)));
     const statuses = calls.map(({ statusCode }) => statusCode).toSorted((one, other) => one - other);
     expect(statuses).toEqual([201, 201, 409, 409, 409, 409]);
@@ -148,7 +148,7 @@ describe('the quota of a user', () => {
     await created(jon);
   });
 
-  test('counts an organization that the user has left', async () => {
+  test('also counts an organization that the user has left', async () => {
     const orgId = await created(jon);
     const ann = await world.person();
     const body = { email: ann.email, firstName: 'Ann', lastName: 'Lee' };

@@ -72,7 +72,7 @@ describe('deactivating and reactivating', () => {
     );
   });
 
-  test('are told to the audit once each', async () => {
+  test('are recorded in the audit once each', async () => {
     for (const verb of ['deactivate', 'deactivate', 'reactivate', 'reactivate'] as const) await set(verb, machine);
     const events = (await world.events()).filter(({ target }) => target === `organization ${orgId}`).slice(-2);
     expect(events).toMatchObject([
@@ -81,7 +81,7 @@ describe('deactivating and reactivating', () => {
     ]);
   });
 
-  test('at the same moment count once', async () => {
+  test('concurrently count once', async () => {
     const answers = await Promise.all(Array.from({ length: 6 }, () => set('deactivate')));
     expect(answers.map(({ statusCode }) => statusCode)).toEqual(Array(6).fill(200));
     expect((await get(owner)).headers.etag).toBe('"2"');
@@ -89,7 +89,7 @@ describe('deactivating and reactivating', () => {
 });
 
 describe('a deactivated organization', () => {
-  test('gives its people nothing and is still seen by them; reactivated it has all it had', async () => {
+  test('grants its members nothing and is still shown to them; after reactivation all is restored', async () => {
     const people = [owner, await world.manager(orgId), await world.member(orgId)];
     const before = await Promise.all(people.map(me));
     await set('deactivate');
@@ -156,7 +156,7 @@ describe('a deactivated organization', () => {
     expect((await me(person)).organizations).toEqual([]);
   });
 
-  test('does not show its people to its owners and managers, nor lets them be named elsewhere', async () => {
+  test('does not show its users to its owners and managers, who cannot name them elsewhere either', async () => {
     const elsewhere = await world.organization(owner);
     const member = await world.member(orgId);
     const url = `/v1/authentication/users/${member.userId}`;
@@ -185,7 +185,7 @@ describe('deleting an organization', () => {
     expect(problem(await remove())).toBe('404 organization_not_found');
   });
 
-  test('works in either status, frees the name and keeps people and audit', async () => {
+  test('works in either status, frees the name and keeps users and audit', async () => {
     const member = await world.member(orgId);
     const { name } = (await get(owner)).json<{ name: string }>();
     await set('deactivate');
@@ -205,7 +205,7 @@ describe('deleting an organization', () => {
     ]);
   });
 
-  test('deletes those who were only invited to it; who was invited elsewhere or has signed up stays', async () => {
+  test('deletes users who were only invited to it, and keeps those invited elsewhere or signed up', async () => {
     const [here, both, signedUp] = ['here', 'both', 'signed-up'].map((who) => `${who}-${orgId}@example.com`) as [
       string,
       string,
@@ -249,7 +249,7 @@ describe('deleting an organization', () => {
     expect(await userOf(email)).toBeUndefined();
   });
 
-  test('holds up no other organization while its members go', async () => {
+  test('blocks no other organization while its members are removed', async () => {
     // The embedded database runs one transaction at a time.
     if (app.db.engine === 'embedded') return;
     const member = sql`SELECT 1 FROM members WHERE app_id = ${world.appId} AND org_id = ${orgId} FOR UPDATE`;
@@ -264,7 +264,7 @@ describe('deleting an organization', () => {
     expect(free).toEqual(await app.db.query(totals));
   });
 
-  test('while people are added, invited and changing it ends with nothing left and no failure', async () => {
+  test('while people are added, invited and changing it ends without failure, and no row remains', async () => {
     const people = await Promise.all(Array.from({ length: 4 }, () => world.person()));
     const others = people.flatMap((person, index) => [
       () => invite(person.email, world.admin),

@@ -116,7 +116,7 @@ describe('a list of organizations', () => {
     });
   });
 
-  test('holds those of an owner, a manager, a member, and none of who is in none', async () => {
+  test('contains those of an owner, a manager and a member, and none of a user in no organization', async () => {
     const [first = ''] = theirs;
     expect(ids(await read('?pageSize=100'))).toEqual(theirs);
     expect(ids(await read('?pageSize=100', await world.manager(first)))).toEqual([first]);
@@ -158,7 +158,7 @@ describe('paging', () => {
     }
   });
 
-  test('by cursor shows neither twice nor not at all what was there, while more are made', async () => {
+  test('by cursor shows each existing entry exactly once, while others are created', async () => {
     const before = [...all];
     const first = await read('?pageSize=3', machine);
     all.push(await world.organization(await world.person()));

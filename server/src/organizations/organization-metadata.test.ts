@@ -104,7 +104,7 @@ describe('metadata', () => {
     expect(await stored()).toEqual(metadata);
   });
 
-  test('tells the audit keys, never values', async () => {
+  test('records keys in the audit, never values', async () => {
     await patch({ plan: 'secret value', old: null });
     const event = (await world.events()).at(-1);
     expect(event).toMatchObject({ action: 'organization.updated', actor: `user ${owner.userId}` });
@@ -113,7 +113,7 @@ describe('metadata', () => {
 });
 
 describe('the limit of 30 items', () => {
-  test('is exact, and what does not fit changes nothing', async () => {
+  test('is exact, and a request beyond it changes nothing', async () => {
     expect((await patch(keys(0, 30))).statusCode).toBe(200);
     const events = (await world.events()).length;
     const before = await read();
@@ -123,7 +123,7 @@ describe('the limit of 30 items', () => {
     expect(await world.events()).toHaveLength(events);
   });
 
-  test('counts what remains: replacing, removing and swapping fit', async () => {
+  test('counts the remaining entries: replacing, removing and swapping fit', async () => {
     await patch(keys(0, 30));
     expect((await patch({ key0: 'changed' })).statusCode).toBe(200);
     expect((await patch({ key0: null, key30: 'value30' })).statusCode).toBe(200);
@@ -135,7 +135,7 @@ describe('the limit of 30 items', () => {
     expect(await stored()).toEqual({});
   });
 
-  test('holds under concurrent writers: 40 keys, 30 kept', async () => {
+  test('applies under concurrent writers: 40 keys, 30 kept', async () => {
     const outcome = await statuses(Array.from({ length: 40 }, (_, index) => patch(keys(index, index + 1))));
     expect(outcome.filter((status) => status === 200)).toHaveLength(30);
     expect(outcome.filter((status) => status === 400)).toHaveLength(10);
@@ -145,7 +145,7 @@ describe('the limit of 30 items', () => {
     expect(await stored()).toEqual(kept);
   });
 
-  test('holds under concurrent writers of several keys each', async () => {
+  test('applies under concurrent writers of several keys each', async () => {
     const outcome = await statuses(Array.from({ length: 8 }, (_, index) => patch(keys(index * 7, index * 7 + 7))));
     expect(outcome.filter((status) => status === 200)).toHaveLength(4);
     expect(Object.keys(await stored())).toHaveLength(28);

@@ -63,7 +63,7 @@ describe('an organization is not read', () => {
 });
 
 describe('reading an organization', () => {
-  test('answers without metadata and roles by default, to members too', async () => {
+  test('returns no metadata and roles by default, also to members', async () => {
     for (const caller of [owner, manager, member, machine, world.admin]) {
       const response = await read('', caller);
       expect(response.statusCode).toBe(200);
@@ -77,7 +77,7 @@ describe('reading an organization', () => {
     }
   });
 
-  test('answers with both when asked', async () => {
+  test('returns both on request', async () => {
     const response = await read('?includeMetadata=true&includeRoles=true');
     expect(response.json()).toMatchObject({
       metadata: { plan: 'pro' },
@@ -89,7 +89,7 @@ describe('reading an organization', () => {
     expect((await read('?includeRoles=true', member)).json()).toHaveProperty('roles');
   });
 
-  test('carries its version as ETag, raised by every change', async () => {
+  test('has its version as ETag, which every change raises', async () => {
     const before = await etag();
     expect(before).toMatch(/^"\d+"$/);
     expect(await etag()).toBe(before);
@@ -104,7 +104,7 @@ describe('reading an organization', () => {
 describe('who may update an organization', () => {
   const body = { metadata: { key1: 'value1' } };
 
-  test('a stranger and another organization’s owner do not even see it', async () => {
+  test('it is hidden from strangers and from owners of other organizations', async () => {
     const stranger = await world.person();
     const neighbour = await world.person();
     await world.organization(neighbour);
@@ -137,7 +137,7 @@ describe('who may update an organization', () => {
 });
 
 describe('the name', () => {
-  test('is not the manager’s to change, and what comes with it is not changed either', async () => {
+  test('cannot be changed by a manager, and other fields of the request are not changed either', async () => {
     const before = await found();
     const events = (await world.events()).length;
     const response = await update({ name: 'Managed', metadata: { smuggled: 'yes' } }, manager);
@@ -154,7 +154,7 @@ describe('the name', () => {
     expect((await world.events()).at(-1)).toMatchObject({ action: 'organization.updated', changes: ['name'] });
   });
 
-  test('that is taken is refused, and nothing changes', async () => {
+  test('that is in use is refused, and nothing changes', async () => {
     await world.organization(await world.person(), { name: 'Taken name' });
     const before = await found();
     const response = await update({ name: ' TAKEN  name', metadata: { a: 'b' } });
@@ -162,7 +162,7 @@ describe('the name', () => {
     expect(await found()).toEqual(before);
   });
 
-  test('may be the own one in another spelling, and the old one becomes free', async () => {
+  test('may be the present one with different upper and lower case, and the old one becomes free', async () => {
     await update({ name: 'Old Name' });
     expect((await update({ name: 'OLD NAME' })).statusCode).toBe(200);
     await update({ name: 'New Name' });
@@ -203,7 +203,7 @@ describe('If-Match', () => {
     expect(response.headers['etag']).not.toBe(current);
   });
 
-  test('lets one of several writers of the same version through', async () => {
+  test('accepts one of several writers of the same version', async () => {
     const current = await etag();
     const attempts = Array.from({ length: 6 }, (_, index) =>
       update({ metadata: { winner: String(index) } }, owner, { 'if-match': current }),
@@ -275,7 +275,7 @@ describe('a patch', () => {
     expect(await etag()).toBe(current);
   });
 
-  test('of no metadata is fine, changes nothing and tells the audit nothing', async () => {
+  test('of no metadata is accepted, changes nothing and is not recorded in the audit', async () => {
     const [before, current] = [await found(), await etag()];
     const events = (await world.events()).length;
     app.clock.advance(1000);

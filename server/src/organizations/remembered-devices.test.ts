@@ -95,7 +95,7 @@ describe('a session of a remembered device', () => {
     expect(await outcomeOf(session)).not.toBe('200 undefined');
   });
 
-  it('neither makes nor adopts API keys there, because keys outlive the device', async () => {
+  it('cannot create or adopt API keys there, because keys outlive the device', async () => {
     const strong = await organizationKey(world, owner, orgId);
     await setOrganizationPolicy(world, orgId, { mfa: 'required', rememberDays: 7 });
     const session = await signIn();

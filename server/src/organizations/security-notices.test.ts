@@ -72,7 +72,7 @@ describe('nobody is notified of', () => {
 });
 
 describe('only active owners of this organization with a verified address are notified', () => {
-  it('not managers, members, owners next door, former, deactivated and unverified owners', async () => {
+  it('not managers, members, owners of other organizations, former, deactivated and unverified owners', async () => {
     await world.manager(orgId);
     await world.member(orgId);
     await world.organization(await world.person());
@@ -129,7 +129,7 @@ describe('the mail', () => {
     expect(await notified()).toEqual([owner.email, other.email].toSorted());
   });
 
-  it('goes to the owner who made the change too: its link ends all sessions and starts a reset', async () => {
+  it('is also sent to the owner who made the change: its link ends all sessions and starts a reset', async () => {
     const thief = await world.signIn(owner.email);
     await change({ maxSessionHours: 12 }, thief);
     const [text = ''] = await noticesTo(owner);
@@ -150,7 +150,7 @@ describe('the mail', () => {
 });
 
 describe('very many changes', () => {
-  it('wait, but do not delay notices about the accounts of the other owners', async () => {
+  it('are delayed, but do not delay notices about the accounts of the other owners', async () => {
     for (let hours = 1; hours <= perHour + 2; hours += 1) await change({ maxSessionHours: 47 + hours });
     expect(await due(other, purpose)).toEqual({ now: perHour, later: 2 });
     const body = { currentPassword: password, newPassword: 'Another@slidezAB12' };

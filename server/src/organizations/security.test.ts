@@ -115,7 +115,7 @@ describe('the policy of an organization', () => {
   });
 });
 
-describe('nobody locks themself out:', () => {
+describe('nobody can lock themselves out:', () => {
   test.each<[what: string, body: object]>([
     ['a second factor', { mfa: 'required' }],
     ['a second factor, with other fields', { mfa: 'required', maxSessionHours: 8, rememberDays: 3 }],
@@ -126,13 +126,13 @@ describe('nobody locks themself out:', () => {
     });
   });
 
-  test('a super admin neither', async () => {
+  test('nor a super admin', async () => {
     const { orgId } = await place({ enrolled: false });
     await world.reauthenticate();
     expect(problem(await patch(orgId, world.admin, { mfa: 'required' }))).toBe('409 policy_locks_you_out');
   });
 
-  test('a factor that was added, but not proven in this session, does not count', async () => {
+  test('a factor that was added, but not used in this session, does not count', async () => {
     const { owner, orgId } = await place();
     const weak = await weakSession(owner);
     // The person has a factor: the recent factor that the route requires comes first.
@@ -140,7 +140,7 @@ describe('nobody locks themself out:', () => {
     expect(problem(await patch(orgId, weak, { maxSessionHours: 48 }))).toBe('401 step_up_required');
   });
 
-  test('a kind of factor that the own session has not proven', async () => {
+  test('a kind of factor that was not used in the session of the caller', async () => {
     const { owner, orgId, factor } = await place();
     expect((await patch(orgId, owner, { mfa: 'required' })).statusCode).toBe(200);
     await expectNothingChanged(async () => {
@@ -227,7 +227,7 @@ describe('a session below the policy', () => {
     world.call('POST', `/v1/authorization/organizations/${orgId}/permissions/check`, { token, body });
   const challenge = 'Bearer error="insufficient_user_authentication", acr_values="urn:gatehouse:acr:2"';
 
-  test('from before the policy cannot act as owner, but the organization next door is not affected', async () => {
+  test('from before the policy cannot act as owner, but other organizations are not affected', async () => {
     const { owner, orgId, factor } = await place();
     const early = await weakSession(owner);
     const nextDoor = await world.organization(owner);
@@ -363,7 +363,7 @@ describe('a session below the policy', () => {
         .json<{ results: { allowed: boolean; reason?: string }[] }>()
         .results.map(({ allowed, reason }) => reason ?? allowed);
 
-    test('of people themselves are answered with the reason, and disclose nothing else', async () => {
+    test('of people themselves are refused with the reason, and disclose nothing else', async () => {
       const { owner, orgId } = await place();
       const member = await world.member(orgId);
       expect(reasons(await check(orgId, member, { permissions }))).toEqual([true, 'no_role_grants_it']);

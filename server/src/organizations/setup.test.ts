@@ -117,7 +117,7 @@ describe('a name', () => {
 });
 
 describe('setting up an organization', () => {
-  test('for a proven address makes its owner at once', async () => {
+  test('for a verified address adds its owner at once', async () => {
     const owner = await world.person();
     const response = await setUp({ orgName: 'Proven', adminEmail: owner.email.toUpperCase() });
     expect(response.statusCode).toBe(201);

@@ -84,7 +84,7 @@ describe('the sign-in methods of an organization', () => {
     expect(await outcome({ token }, orgId)).toBe('200 undefined');
   });
 
-  it('are a part of the policy: a second factor and an age hold besides', async () => {
+  it('are a part of the policy: a second factor and an age are also required', async () => {
     const { owner, orgId } = await place();
     await setOrganizationPolicy(world, orgId, { signInMethods: ['provider'], mfa: 'required' });
     await setAmr(owner, ['fed']);
@@ -103,7 +103,7 @@ describe('the sign-in methods of an organization', () => {
 });
 
 describe('a session by another method', () => {
-  it('has no role anywhere where roles count', async () => {
+  it('has no role in any response and no permission', async () => {
     const { owner, orgId } = await place();
     const machine = await world.machine();
     const { token, userId, sessionId } = owner;
@@ -218,7 +218,7 @@ describe('a change of the methods', () => {
     expect(event).toMatchObject({ target: `organization ${orgId}`, changes: ['signInMethods'] });
   });
 
-  it('of two owners at once leaves nobody locked out by the own change', async () => {
+  it('of two owners at once locks neither out by their own change', async () => {
     const { owner, orgId } = await place();
     const other = await world.manager(orgId);
     await app.db.query(sql`

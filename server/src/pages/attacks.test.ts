@@ -163,7 +163,7 @@ describe('a header of the browser', () => {
 });
 
 describe('the token of a form', () => {
-  it('is worth nothing in another app', async () => {
+  it('is invalid in another app', async () => {
     const { email } = await world.person();
     const visitor = createVisitor(test);
     await visitor.open(`/apps/${other.appName}/sign-in`);

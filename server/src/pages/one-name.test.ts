@@ -52,7 +52,7 @@ describe('with the default address', () => {
     },
   );
 
-  it('leads nowhere else, regardless of what the request contains', async () => {
+  it('opens no other page, regardless of the request', async () => {
     const asked = [`//evil.example${page}`, `http://evil.example${page}`, `/apps/%2f%2fevil.example/sign-in`];
     const answers = await Promise.all(asked.map((url) => ask(test, url, '127.0.0.1:3000')));
     expect(answers.filter((answer) => answer.startsWith('307'))).not.toHaveLength(0);

@@ -99,7 +99,7 @@ describe('sign-in', () => {
     expect(pages[0]).toBe(pages[1]);
   });
 
-  it('returns to the product, over a page of its own', async () => {
+  it('returns to the product, after a separate page', async () => {
     const { email } = await world.person();
     const target = 'https://app.example.com/start';
     await world.call('PATCH', '/v1/authorization/apps/settings', {
@@ -164,7 +164,7 @@ describe('a form', () => {
     expect([...victim.jar.keys()]).toEqual(['page']);
   });
 
-  it('of before the sign-in is not accepted afterwards', async () => {
+  it('from before the sign-in is not accepted afterwards', async () => {
     const { email } = await world.person();
     const visitor = createVisitor(test);
     await visitor.open(at('sign-in'));
@@ -226,7 +226,7 @@ describe('a page', () => {
     }
   });
 
-  it('does not exist in an app without pages, nor in no app', async () => {
+  it('does not exist in an app without pages or in an unknown app', async () => {
     const body = { hostedPages: false };
     await world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body });
     expect((await createVisitor(test).open(at('sign-in'))).status).toBe(404);
@@ -298,7 +298,7 @@ describe('the account', () => {
     expect(status).toBe(404);
   });
 
-  it('tells which organization requires a stronger sign-in', async () => {
+  it('names the organization that requires a stronger sign-in', async () => {
     const { person, visitor } = await signIn();
     const orgId = await world.organization(person);
     expect((await visitor.open(at('account'))).text).toContain('Owner');
@@ -403,7 +403,7 @@ describe('the second factors', () => {
     expect((await visitor.press('Remove')).text).toContain('The second factor is removed.');
   });
 
-  it('are required before the way back, where the app requires them', async () => {
+  it('are required before the redirect to the product, if the app requires them', async () => {
     const target = 'https://app.example.com/start';
     const person = await world.person({ verified: true });
     const body = { redirectUrls: [target], mfa: { policy: 'required', graceDays: 0 } };
@@ -419,7 +419,7 @@ describe('the second factors', () => {
     expect(html).toContain(`content="0;url=${target}"`);
   });
 
-  it('ask for no code of an authenticator app where a passkey is needed', async () => {
+  it('do not request a code of an authenticator app if a passkey is needed', async () => {
     const { person, visitor } = await signIn();
     await setRelyingParty(world);
     const token = visitor.jar.get('session-token') ?? '';

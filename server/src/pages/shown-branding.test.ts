@@ -199,7 +199,7 @@ describe('an invitation', () => {
     expect(html).not.toMatch(/<title>[^<]*Evil Corp/);
   });
 
-  it('keeps the look when its form is refused, and afterwards on the account', async () => {
+  it('keeps the branding when its form is refused, and afterwards on the account', async () => {
     const { path } = await invite();
     const visitor = createVisitor(test);
     await visitor.open(path);
@@ -252,7 +252,7 @@ describe('an invitation', () => {
     expect(shownOn(await createVisitor(test).open(path))).toEqual(nothing);
   });
 
-  it('of the app next door with the same ids shows the look of the app', async () => {
+  it('of another app with the same ids shows the branding of the app', async () => {
     const { path } = await invite();
     const link = path.replace(`/apps/${world.appName}/`, `/apps/${other.appName}/`);
     expect(shownOn(await createVisitor(test).open(link))).toEqual(nothing);
@@ -275,7 +275,7 @@ describe('a member', () => {
     expect(shownOn(await visitor.open(`/apps/${world.appName}/${page}`))).toEqual(nothing);
   });
 
-  it('keeps it on the way between the pages', async () => {
+  it('keeps it between the pages', async () => {
     const visitor = await signInOnPages(world, owner);
     const { html } = await visitor.open(at('organizations/members'));
     const [, account = ''] = /<a href="([^"]*account[^"]*)"/.exec(html) ?? [];
@@ -308,7 +308,7 @@ describe('a member', () => {
   });
 });
 
-describe('what an organization does not set', () => {
+describe('values that an organization does not set', () => {
   const open = async () => (await (await signInOnPages(world, owner)).open(at('account'))).html;
   const ofApp = (body: object) => world.call('PATCH', '/v1/authorization/branding', { token: world.admin.token, body });
 

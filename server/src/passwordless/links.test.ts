@@ -123,7 +123,7 @@ describe('the link', () => {
 });
 
 describe('somebody with a second factor', () => {
-  it('is asked for it, and the code is used up', async () => {
+  it('must enter it, and the code is consumed', async () => {
     const person = await world.person({ email });
     const factor = await enrol(world, person);
     const { code } = await sentCode(world, email, anyone());

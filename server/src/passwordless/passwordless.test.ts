@@ -108,7 +108,7 @@ describe('a request for a code', () => {
     expect(asked[0]).toMatchObject([200, sent, {}, expect.stringContaining('HttpOnly'), expect.any(Array)]);
   });
 
-  it('sends a code and a link to an active user, once, and tells the circumstances', async () => {
+  it('sends a code and a link to an active user, once, with the circumstances', async () => {
     await world.person({ email });
     const browser = anyone();
     await requestCode(world, email.toUpperCase(), browser);
@@ -275,7 +275,7 @@ describe('a code', () => {
     expect((await world.signIn(email)).userId).toBe(person.userId);
   });
 
-  it('renews the session whose cookie the browser holds', async () => {
+  it('renews the session whose cookie the browser has', async () => {
     const cookie = `session-token=${person.token}`;
     const response = await present(mailed.code, { ...anyone(), cookie });
     expect(sessionIn(response).sessionId).toBe(person.sessionId);
@@ -408,7 +408,7 @@ describe('a code', () => {
     expect(problem(response)).toBe('403 origin_not_allowed');
   });
 
-  it('makes the device known, and the owner gets a mail about an unknown one', async () => {
+  it('makes the device known, and the owner gets a mail about a new one', async () => {
     const notices = async () => (await world.mails(email)).filter(({ purpose }) => purpose === 'new_device').length;
     const before = await notices();
     const first = await present(mailed.code);

@@ -45,12 +45,12 @@ class Threads {
   }
 }
 
-it('lets in what runs at one time and what may wait', () => {
+it('accepts as many tasks as may run and wait at one time', () => {
   expect(new Threads({ maxQueued: 3 }).offer(10)).toBe(5);
   expect(new Threads({ maxQueued: 0 }).offer(10)).toBe(2);
 });
 
-it('keeps the wait below its limit: by what a task is said to take, before any has ended', () => {
+it('keeps the wait below its limit: by the expected time of a task, before any has ended', () => {
   const threads = new Threads({ maxWaitMs: 100 });
   expect(threads.offer(10)).toBe(2 + 4);
   expect(threads.admission.load).toEqual({ running: 2, waiting: 4, expectedWaitMs: 5 * 25 });
@@ -72,14 +72,14 @@ it('learns from tasks that end slowly, and from those that end fast again', asyn
   expect(threads.offer(1_000)).toBe(102);
 });
 
-it('lets nothing more in while tasks wait and none ends', () => {
+it('accepts no further task while tasks wait and none ends', () => {
   const threads = new Threads();
   threads.offer(10);
   threads.time += 4_000;
   expect(threads.offer(1)).toBe(0);
 });
 
-it('takes a pause without tasks for no slow task', async () => {
+it('does not count a pause without tasks as a slow task', async () => {
   const threads = new Threads();
   threads.offer(4);
   await threads.end(4, 10);
@@ -96,7 +96,7 @@ it('makes room when a task fails', async () => {
   expect(threads.offer(2)).toBe(1);
 });
 
-it('lets in before a stop only what is expected to begin until then', () => {
+it('accepts before a stop only tasks that are expected to begin until then', () => {
   const threads = new Threads();
   threads.offer(20);
   expect(threads.admission.closeWithin(250)).toBe(10);

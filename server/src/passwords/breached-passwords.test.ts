@@ -202,7 +202,7 @@ it('the first start refuses a breached password of the super admin', async () =>
 });
 
 describe('the call to the server', () => {
-  it('sends five digits of the hash and asks for padding', async () => {
+  it('sends five digits of the hash and requests padding', async () => {
     await signUp(unknown);
     const { prefix, suffix } = hashParts(unknown);
     expect(ranges.calls.map(({ path }) => path)).toEqual([`/range/${prefix}`]);
@@ -216,7 +216,7 @@ describe('the call to the server', () => {
     expect(problem(await signUp('cafe\u0301-au-lait-breach'))).toBe('400 password_too_weak');
   });
 
-  it('is never made at sign-in, with a wrong current password, or for a password that is refused anyway', async () => {
+  it('is not done at sign-in, with a wrong current password, or for a password that is refused anyway', async () => {
     const { email, userId, token } = await world.person();
     ranges.calls.length = 0;
     ranges.add(password);
@@ -315,7 +315,7 @@ describe('a response', () => {
   });
 });
 
-it('a server that is down lets passwords pass', async () => {
+it('passwords are accepted while the server is down', async () => {
   const gone = await RangeServer.start();
   const { url } = gone;
   await gone.stop();

@@ -46,7 +46,7 @@ describe('production parameters', () => {
 });
 
 describe('admission', () => {
-  test('beyond the queue it refuses at once, and says when to come back', async () => {
+  test('beyond the queue it refuses at once, and returns a time to retry', async () => {
     const busy = bounded();
     const results = await Promise.allSettled(Array.from({ length: 9 }, () => busy.hash('password')));
     const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
@@ -56,7 +56,7 @@ describe('admission', () => {
     expect(refused[0]).toMatchObject({ retryAfterInSeconds: 1 });
   });
 
-  test('before a stop it finishes what has begun, and refuses the rest at once and later', async () => {
+  test('before a stop it finishes calls in progress, and refuses all others', async () => {
     const busy = createPasswordHasher({ concurrency: 1, parameters });
     const hashes = Array.from({ length: 9 }, () => busy.hash('password'));
     busy.closeWithin(0);
@@ -70,7 +70,7 @@ describe('admission', () => {
     await expect(busy.hash('password')).rejects.toBeInstanceOf(OverloadedError);
   });
 
-  test('before a stop it goes on with what is expected to begin in time', async () => {
+  test('before a stop it continues with calls that are expected to begin in time', async () => {
     const busy = createPasswordHasher({ concurrency: 1, parameters });
     const hashes = Array.from({ length: 9 }, () => busy.hash('password'));
     busy.closeWithin(60_000);
@@ -78,14 +78,14 @@ describe('admission', () => {
     await expect(busy.hash('password')).resolves.toMatch(/^\$argon2id/);
   });
 
-  test('the room comes back, after failures too', async () => {
+  test('the capacity is free again, also after failures', async () => {
     const busy = bounded();
     await Promise.allSettled(Array.from({ length: 5 }, () => busy.verify('nonsense', 'x')));
     const hashes = await Promise.all(Array.from({ length: 5 }, () => busy.hash('password')));
     expect(hashes).toHaveLength(5);
   });
 
-  test('who waits is served in order', async () => {
+  test('calls that wait are handled in order', async () => {
     const single = createPasswordHasher({ concurrency: 1, parameters });
     const order: number[] = [];
     await Promise.all([1, 2, 3, 4].map((n) => single.hash('password').then(() => order.push(n))));
@@ -103,7 +103,7 @@ describe('the threads', () => {
       return Number(fields[16]);
     });
 
-  test.runIf(process.platform === 'linux')('stand behind everything else, and nothing else does', async () => {
+  test.runIf(process.platform === 'linux')('come after all other entries', async () => {
     const before = niceness();
     const pair = createPasswordHasher({ concurrency: 2, parameters });
     await Promise.all(Array.from({ length: 8 }, () => pair.hash('password')));
@@ -112,7 +112,7 @@ describe('the threads', () => {
     expect(niceness()[0]).toBe(before[0]);
   });
 
-  test('leave the event loop free', async () => {
+  test('do not block the event loop', async () => {
     const slow = createPasswordHasher({ concurrency: 1 });
     let done = false;
     const hashing = slow.hash('password').then(() => (done = true));

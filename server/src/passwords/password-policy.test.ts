@@ -27,7 +27,7 @@ describe('length', () => {
     expect(passwordFault('', owner)).toContain('at least 10');
   });
 
-  test('counts what a person counts: code points after composition', () => {
+  test('counts characters as a person does: code points after composition', () => {
     expect(passwordFault('🦊'.repeat(9), owner)).toContain('at least 10');
     expect(passwordFault('e\u0301'.repeat(9), owner)).toContain('at least 10');
     expect(passwordFault('🦊'.repeat(128), owner)).toBeUndefined();
@@ -53,7 +53,7 @@ describe('common passwords', () => {
     expect(entries.filter((entry) => !/^[ -@[-~]{10,}$/.test(entry))).toEqual([]);
   });
 
-  test('every entry is found, and nothing near it', () => {
+  test('every entry is found, but not similar ones', () => {
     expect(entries.filter((entry) => !isCommonPassword(entry))).toEqual([]);
     const set = new Set(entries);
     const near = entries.flatMap((entry) => [`${entry}\u0001`, `${entry}~`, entry.slice(0, -1), entry.slice(1)]);

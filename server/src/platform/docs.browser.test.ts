@@ -89,7 +89,7 @@ describe.skipIf(!isInstalled)(`the reference in a browser (skipped without ${exe
     await expectInView(headingOf(page));
   });
 
-  it('says what it is at once, and makes room for the reference', async () => {
+  it('is described at once, and leaves space for the reference', async () => {
     const held: Route[] = [];
     await context.route('**/scalar-*.js', (route) => void held.push(route));
     const page = await open(`${origin}/docs`, 'commit');

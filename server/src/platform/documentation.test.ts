@@ -156,7 +156,7 @@ describe('pages', () => {
 });
 
 describe('lists for programs', () => {
-  it('name every page, and each address answers', async () => {
+  it('name every page, and each address exists', async () => {
     const { headers, body } = await get('/llms.txt');
     expect(headers['content-type']).toBe('text/plain; charset=utf-8');
     const origin = 'http://127.0.0.1:3000';
@@ -177,7 +177,7 @@ describe('lists for programs', () => {
       expect(`\n${body}`.includes(`\n${heading}\n`)).toBe(true);
   });
 
-  it('lead from each page only to what answers', async () => {
+  it('point from each page only to pages that exist', async () => {
     const links = new Set<string>();
     for (const { address } of documentationPages()) {
       const { body } = await get(address, browser);
@@ -238,7 +238,7 @@ describe('addresses', () => {
 });
 
 describe('DOCS=off', () => {
-  it('takes every page away, and leaves the API', async () => {
+  it('disables every page, and does not affect the API', async () => {
     const off = await buildTestApp({ env: { DOCS: 'off' } });
     const paths = ['/', '/docs', '/docs/', '/docs.md', '/docs/tutorial', '/docs/guides/mail', '/docs/guides/mail.md'];
     const others = ['/llms.txt', '/llms-full.txt', '/openapi.json', '/errors', '/errors/access_denied', '/nonsense'];

@@ -57,7 +57,7 @@ describe('health', () => {
     });
   });
 
-  it('is alive but not ready when the database is gone', async () => {
+  it('is alive but not ready without a database', async () => {
     await withApp({}, async ({ app, db }) => {
       await db.close();
       expect((await app.inject('/healthz')).statusCode).toBe(200);
@@ -68,7 +68,7 @@ describe('health', () => {
 });
 
 describe('the metrics', () => {
-  it('measure answers by method, route pattern and status', async () => {
+  it('measure responses by method, route pattern and status', async () => {
     await get('/errors/nonsense');
     await get('/no/such/route');
     const { headers, body } = await get('/metrics');
@@ -104,7 +104,7 @@ describe('the metrics', () => {
     expect(names.filter((name) => !/^(gatehouse|http|nodejs|process)_/.test(name))).toEqual([]);
   });
 
-  it('say that the database is away', async () => {
+  it('say that the database is unreachable', async () => {
     await withApp({}, async ({ app, db }) => {
       await db.close();
       const { statusCode, body } = await app.inject('/metrics');
@@ -116,16 +116,19 @@ describe('the metrics', () => {
     });
   });
 
-  it.runIf(process.env['TEST_DATABASE_URL'])('do not wait for what the database cannot tell now', async () => {
-    const lock = sql`LOCK TABLE mails IN ACCESS EXCLUSIVE MODE`;
-    const bodies = await whileLocked(test.db, lock, () => Promise.all([get('/metrics'), get('/metrics')]));
-    for (const { statusCode, body } of bodies) {
-      expect(statusCode).toBe(200);
-      expect(body).toMatch(/^gatehouse_database_up 1$/m);
-      expect(body).not.toMatch(/^gatehouse_outbox_mails\{/m);
-    }
-    expect((await get('/metrics')).body).toMatch(/^gatehouse_outbox_mails\{state="queued"\} 0$/m);
-  });
+  it.runIf(process.env['TEST_DATABASE_URL'])(
+    'do not wait for a result that the database cannot return now',
+    async () => {
+      const lock = sql`LOCK TABLE mails IN ACCESS EXCLUSIVE MODE`;
+      const bodies = await whileLocked(test.db, lock, () => Promise.all([get('/metrics'), get('/metrics')]));
+      for (const { statusCode, body } of bodies) {
+        expect(statusCode).toBe(200);
+        expect(body).toMatch(/^gatehouse_database_up 1$/m);
+        expect(body).not.toMatch(/^gatehouse_outbox_mails\{/m);
+      }
+      expect((await get('/metrics')).body).toMatch(/^gatehouse_outbox_mails\{state="queued"\} 0$/m);
+    },
+  );
 
   it.runIf(process.env['TEST_DATABASE_URL'])(
     'count the connections in use, and the calls that wait for one',
@@ -178,7 +181,7 @@ describe('the metrics', () => {
     expect([response.statusCode, response.json().code]).toEqual([404, 'route_not_found']);
   });
 
-  it('do not exist in development that the network can reach', async () => {
+  it('do not exist in development if the network can reach the service', async () => {
     const env = { HOST: '0.0.0.0', SMTP_URL: 'smtp://localhost:1025', MASTER_KEY: masterKey.toString('base64') };
     const response = await withApp(env, ({ app }) => app.inject('/metrics'));
     expect([response.statusCode, response.json().code]).toEqual([404, 'route_not_found']);
@@ -226,7 +229,7 @@ describe('the reference', () => {
     expect([statusCode, body]).toEqual([200, expect.stringContaining('href="/docs"')]);
   });
 
-  it('loads nothing from elsewhere and runs no script but ours', async () => {
+  it('loads nothing from other hosts and runs no script but ours', async () => {
     const { headers, body } = await get('/docs?utm_source=mail');
     expect(headers['content-type']).toBe('text/html; charset=utf-8');
     expect(headers['content-security-policy']).toContain("default-src 'none'; script-src 'self';");
@@ -284,7 +287,7 @@ describe('the error pages', () => {
     expect(Object.keys(errorHelp).toSorted()).toEqual(Object.keys(errorCodes).toSorted());
   });
 
-  it('escape what they show', async () => {
+  it('escape the values that they show', async () => {
     expect((await get('/errors/metadata_key_reserved')).body).toContain('begin with &quot;app:&quot;');
   });
 

@@ -66,7 +66,7 @@ describe('the current password in a call is as good for it, and for it alone', (
   });
 });
 
-describe('a value equal to the stored one needs nothing:', () => {
+describe('a value equal to the stored one needs no authentication:', () => {
   test('the address of the caller', async () => {
     app.clock.advance(staleMs);
     const ask = (newEmail: string) =>
@@ -86,7 +86,7 @@ describe('a value equal to the stored one needs nothing:', () => {
     expect((await world.call('PATCH', `/v1/authorization/idps/${idpId}`, { token, body })).statusCode).toBe(answer);
   });
 
-  test('the setting that asks more often; other settings need nothing at all', async () => {
+  test('the setting that requires it more often; other settings need no authentication', async () => {
     const one = await createWorld(app);
     const patch = (body: object) =>
       one.call('PATCH', '/v1/authorization/apps/settings', { token: one.admin.token, body });

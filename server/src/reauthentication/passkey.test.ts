@@ -41,7 +41,7 @@ describe('a re-authentication with a passkey', () => {
     world.call('POST', reauthentication, { token, body: { assertion: answer } });
   const remove = () => world.call('DELETE', `${factorsUrl}/${passkey.id}`, { token: person.token });
 
-  it('proves the second factor again', async () => {
+  it('uses the second factor again', async () => {
     test.clock.advance(600_001);
     await world.reauthenticate(person);
     expect(problem(await remove())).toBe('401 step_up_required');

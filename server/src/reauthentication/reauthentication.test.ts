@@ -148,7 +148,7 @@ describe('a request is not valid', () => {
   });
 });
 
-describe('a proof is refused, and the session stays old:', () => {
+describe('a confirmation is refused, and the session does not become fresh:', () => {
   const withoutPassword = () =>
     app.db.query(sql`UPDATE users SET password_hash = NULL WHERE app_id = ${world.appId} AND id = ${person.userId}`);
 
@@ -282,7 +282,7 @@ describe('the round trip to a provider', () => {
     expect((await roundTrip({ sub: subjectOf(person), auth_time: seconds() })).error).toBeUndefined();
   });
 
-  test('counts from the return of the person, not from the moment at which the token is shown', async () => {
+  test('starts when the person returns, not when the token is presented', async () => {
     await link();
     app.clock.advance(staleMs);
     const { body } = await roundTrip();
@@ -314,7 +314,7 @@ describe('a code', () => {
     expect(await world.mails(stranger.email)).toHaveLength(before);
   });
 
-  test('says from where it was asked for', async () => {
+  test('says from where it was requested', async () => {
     await mailedCode();
     const { purpose, text } = await world.mail(person.email);
     expect([purpose, text.includes('127.0.0.1')]).toEqual(['reauthentication', true]);

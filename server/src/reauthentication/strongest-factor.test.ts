@@ -69,7 +69,7 @@ describe('who has a passkey cannot remove it', () => {
     expect((await world.call('POST', `${users}/me/recovery-codes`, { token: person.token })).statusCode).toBe(201);
   });
 
-  it('but with a recovery code, which stands for every factor', async () => {
+  it('but with a recovery code, which replaces every factor', async () => {
     const [recoveryCode] = passkey.recoveryCodes;
     const recovered = await finish(world, await challenge(world, person.email), { recoveryCode });
     expect((await removePasskey(recovered.json<{ sessionToken: string }>().sessionToken)).statusCode).toBe(204);
@@ -114,7 +114,7 @@ describe('the setting stepUpOperations', () => {
 });
 
 describe('the setting mfa.policy', () => {
-  it('off asks for no factor that people have', async () => {
+  it('off requires no factor, also of people with a factor', async () => {
     await setPolicy(world, 'off');
     expect((await renew({ currentPassword: password })).statusCode).toBe(200);
     expect((await world.call('GET', `${users}/me/export`, { token: person.token })).statusCode).toBe(200);

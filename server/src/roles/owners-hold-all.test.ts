@@ -48,12 +48,12 @@ const claimsOf = async (who: Person) => {
   return decodeJwt(response.json<{ token: string }>().token);
 };
 
-test('by default owners hold no permission', async () => {
+test('by default owners have no permission', async () => {
   expect(await check(owner, ['bills:read'])).toEqual([['bills:read', false, []]]);
   expect((await membershipOf(owner))?.permissions).toEqual([]);
 });
 
-describe('where the app says so, owners hold every permission of a role of the organization or the app:', () => {
+describe('if the app says so, owners have every permission of a role of the organization or the app:', () => {
   beforeEach(() => setting(true));
 
   test('in checks, by ownership, and no other permission', async () => {
@@ -64,7 +64,7 @@ describe('where the app says so, owners hold every permission of a role of the o
     ]);
   });
 
-  test('in introspection and tokens, which list the roles that they hold and no more', async () => {
+  test('in introspection and tokens, which list exactly the roles that they have', async () => {
     const permissions = expect.arrayContaining(['audit:read', 'bills:read', 'bills:write']);
     expect(await membershipOf(owner)).toMatchObject({ roles: [], managerRoles: ['ORG_OWNER'], permissions });
     expect(await claimsOf(owner)).toMatchObject({ org_roles: [], org_manager_roles: ['ORG_OWNER'], permissions });
@@ -91,7 +91,7 @@ describe('where the app says so, owners hold every permission of a role of the o
     expect(await check(world.admin, ['bills:read'])).toEqual([['bills:read', false, []]]);
   });
 
-  test('until the app says otherwise, or they are no owner any more', async () => {
+  test('until the app disables it, or they are no longer owner', async () => {
     const second = await world.person();
     await world.call('POST', `/v1/authorization/organizations/${orgId}/owners`, {
       token: owner.token,

@@ -128,7 +128,7 @@ test.each([10, 200])('no role is compared but those that the user holds, beside 
   }
 });
 
-test('what is asked for are keys of an object: the database reads through an array', () => {
+test('the fields are keys of an object: the database also finds them in an array', () => {
   const { values } = selectGrants([questionOf(here, ['b', 'a', '__proto__'])], new Date());
   expect(values).toContainEqual(['{"b":0,"a":0,"__proto__":0}']);
 });

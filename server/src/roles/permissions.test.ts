@@ -82,7 +82,7 @@ describe('permissions are not checked', () => {
     }
   });
 
-  test('for a machine that names nobody', async () => {
+  test('for a machine that names no user', async () => {
     const response = await check(machine, body);
     expect(problem(response)).toBe('400 validation_failed');
     expect(Object.keys(faults(response))).toEqual(['/body/userId']);
@@ -104,7 +104,7 @@ describe('permissions are not checked', () => {
 });
 
 describe('a check', () => {
-  test('answers for the caller by default, in the order of the question', async () => {
+  test('responds for the caller by default, in the order of the request', async () => {
     const response = await check(member, { permissions: ['documents:writer', 'documents:reader', 'nothing'] });
     expect(response.statusCode).toBe(200);
     expect(response.json()).toEqual({
@@ -118,7 +118,7 @@ describe('a check', () => {
     });
   });
 
-  test('answers owners, managers, super admins and machines about others', async () => {
+  test('responds to owners, managers, super admins and machines about others', async () => {
     const { userId } = member;
     for (const caller of [owner, manager, world.admin, machine]) {
       const response = await check(caller, { userId, permissions: ['documents:reader'] });
@@ -151,14 +151,14 @@ describe('a check', () => {
     expect(await ask(person, permission)).toEqual({ permission, allowed: true, grantedBy: ['odd'] });
   });
 
-  test('counts roles only: owners, managers and super admins have no permission by being that', async () => {
+  test('counts roles only: owners, managers and super admins have no permissions without a role', async () => {
     for (const caller of [owner, manager]) {
       expect(await ask(caller, 'documents:reader')).toEqual(refused('documents:reader', 'no_role_grants_it'));
     }
     expect(await ask(world.admin, 'documents:reader')).toEqual(refused('documents:reader', 'not_a_member'));
   });
 
-  test('does not count what is held in another organization', async () => {
+  test('does not count permissions in another organization', async () => {
     const person = await world.person();
     const next = await world.organization(await world.person());
     const url = `/v1/authorization/organizations/users/${person.userId}`;
@@ -168,7 +168,7 @@ describe('a check', () => {
     expect(await ask(person, 'documents:writer', undefined, next)).toMatchObject({ allowed: true });
   });
 
-  test('tells of nobody outside whether they exist', async () => {
+  test('does not reveal whether people outside exist', async () => {
     const invited = `invited-${orgId}@example.com`;
     const body = { email: invited, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
     const made = await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, {
@@ -271,7 +271,7 @@ test('the check and introspection never differ', async () => {
   }
 });
 
-test('checks that arrive together get the answers of each alone', async () => {
+test('concurrent checks get the same results as single ones', async () => {
   const stranger = await world.person();
   const elsewhere = await createWorld(app);
   const foreign = await elsewhere.machine();

@@ -82,7 +82,7 @@ describe('creating predefined roles', () => {
     expect(Object.keys(faults(response))).toEqual([pointer]);
   });
 
-  test('stores them with the prefix and answers with them', async () => {
+  test('stores them with the prefix and returns them', async () => {
     for (const [index, caller] of [world.admin, machine].entries()) {
       const response = await create([role(`made-${index}`, 'a')], caller);
       const made = { ...role(`global:made-${index}`, 'a'), displayName: `made-${index}` };
@@ -95,7 +95,7 @@ describe('creating predefined roles', () => {
     });
   });
 
-  test('gives them to organizations that are there and to those that come', async () => {
+  test('grants them to existing and to new organizations', async () => {
     await create([role('everywhere', 'a')]);
     const later = await world.organization(await world.person());
     for (const id of [orgId, later]) {
@@ -103,7 +103,7 @@ describe('creating predefined roles', () => {
     }
   });
 
-  test('replaces a key that is there, for everybody who holds it', async () => {
+  test('replaces an existing key, for everybody who has it', async () => {
     await create([role('replaced', 'early', 'both')]);
     const person = await world.person();
     await add(person.userId, 'global:replaced');
@@ -111,7 +111,7 @@ describe('creating predefined roles', () => {
     expect(await held(person)).toEqual([{ roles: ['global:replaced'], permissions: ['both', 'late'] }]);
   });
 
-  test('that are so already changes nothing', async () => {
+  test('with the same values changes nothing', async () => {
     await create([role('unchanged', 'a')]);
     const events = (await world.events()).length;
     expect((await create([role('unchanged', 'a')])).statusCode).toBe(201);
@@ -155,7 +155,7 @@ describe('a predefined role', () => {
 });
 
 describe('deleting a predefined role', () => {
-  test('is refused for what is none', async () => {
+  test('is refused for a user who is none', async () => {
     for (const key of ['nothing', 'global:nothing', 'reader', 'global:global:made-0']) {
       expect(problem(await remove(key))).toBe('404 role_not_found');
     }
@@ -199,7 +199,7 @@ describe('deleting a predefined role', () => {
     expect(left).toEqual([]);
   });
 
-  test('leaves an organization’s own role of the same word alone', async () => {
+  test('does not affect a role of an organization with the same key', async () => {
     await create([role('reader', 'global:read')]);
     const person = await world.person();
     await add(person.userId, 'reader');

@@ -54,7 +54,7 @@ const ofMachine = async () => {
   return claimsOf('machine-users/access-token', { body: { clientId: machineUserId, clientSecret } });
 };
 
-describe('a predefined role gives what its own app says', () => {
+describe('a predefined role has the permissions that its own app sets', () => {
   it.each<[what: string, permissions: () => Promise<unknown>]>([
     ['to a member', () => ofPerson(member)],
     ['in the access token of a member', () => inTokenOf(member)],

@@ -159,7 +159,7 @@ describe('updating roles', () => {
     }
   });
 
-  test('takes from a listed role what the request does not list, and leaves unlisted roles alone', async () => {
+  test('sets exactly the listed permissions of each listed role, and does not change unlisted roles', async () => {
     await put([role('kept', 'kept:read', 'kept:write'), role('narrowed', 'x:read', 'x:write')]);
     const before = await find('kept');
     await put([role('narrowed', 'x:read', 'x:new')]);
@@ -167,7 +167,7 @@ describe('updating roles', () => {
     expect(await find('kept')).toEqual(before);
   });
 
-  test('takes effect for those who hold the role from the next call on', async () => {
+  test('takes effect for users with the role from the next call', async () => {
     await put([role('shifting', 'shift:early')]);
     const person = await world.person();
     await add(person.userId, ['shifting']);
@@ -178,7 +178,7 @@ describe('updating roles', () => {
     expect(await held(person)).toEqual({ roles: ['shifting'], permissions: [] });
   });
 
-  test('raises the version of the organization and tells the audit which roles changed', async () => {
+  test('raises the version of the organization and records in the audit which roles changed', async () => {
     await put([role('first', 'a'), role('second', 'a')]);
     const before = await etag();
     const response = await put([role('first', 'a'), role('second', 'b'), role('third')]);
@@ -201,7 +201,7 @@ describe('updating roles', () => {
     expect(await world.events()).toHaveLength(events);
   });
 
-  test('at the same moment keeps what each request said of each role', async () => {
+  test('concurrently applies the change of each request to each role', async () => {
     const requests = Array.from({ length: 8 }, (_, index) => [
       role(`own-${index}`, 'a'),
       role('common', `of-${index}`),
@@ -224,7 +224,7 @@ describe('the list of roles', () => {
     for (const caller of [member, manager, machine, world.admin]) expect(await list(caller)).toEqual(roles);
   });
 
-  test('shows nothing of the organization next door', async () => {
+  test('shows nothing of another organization', async () => {
     const next = await world.organization(await world.person(), { roles: ['theirs'] });
     expect(await find('theirs')).toBeUndefined();
     const response = await world.call('GET', `/v1/authorization/organizations/${next}/roles`, { token: owner.token });
@@ -233,7 +233,7 @@ describe('the list of roles', () => {
 });
 
 describe('deleting a role', () => {
-  test('is refused for what is none of the organization’s own', async () => {
+  test('is refused for a role that is not of the organization', async () => {
     const before = await etag();
     for (const key of ['nothing', 'global:auditor', 'ORG_OWNER', 'READER', ' reader']) {
       expect(problem(await remove(key))).toBe('404 role_not_found');
@@ -242,7 +242,7 @@ describe('deleting a role', () => {
     expect(await etag()).toBe(before);
   });
 
-  test('takes it from its members at once, who stay members with what else they hold', async () => {
+  test('removes it from its members at once, who stay members with their other roles', async () => {
     await put([role('short lived', 'a'), role('lasting', 'b')]);
     const [both, only] = [await world.person(), await world.person()];
     await add(both.userId, ['short lived', 'lasting']);
@@ -269,7 +269,7 @@ describe('deleting a role', () => {
     expect(await held(person)).toEqual({ roles: [], permissions: [] });
   });
 
-  test('leaves the role of the same key next door alone', async () => {
+  test('does not affect the role with the same key in another organization', async () => {
     const neighbour = await world.person();
     const next = await world.organization(neighbour, { roles: ['twin'] });
     await put([role('twin', 'a')]);
@@ -279,7 +279,7 @@ describe('deleting a role', () => {
     expect(roles).toContainEqual(expect.objectContaining({ key: 'twin' }));
   });
 
-  test('voids invitations to it; who was invited to nothing else is forgotten', async () => {
+  test('ends invitations to it, and deletes users who were only invited to it', async () => {
     await put([role('offered', 'a')]);
     const [one, two] = ['only-offered@example.com', 'also-reader@example.com'];
     await invite(one, 'offered');
@@ -303,7 +303,7 @@ describe('deleting a role', () => {
     });
   });
 
-  test('while it is being given ends with nobody holding it', async () => {
+  test('while it is being granted ends with no user having it', async () => {
     for (let round = 0; round < 5; round += 1) {
       await put([role('contested', 'a')]);
       const people = [await world.person(), await world.person()];

@@ -85,7 +85,7 @@ describe('a person who signs in again with the cookie of their session', () => {
     });
   });
 
-  test('costs two statements, like any other sign-in', async () => {
+  test('takes two statements, like any other sign-in', async () => {
     const person = await world.person();
     db.take();
     await signIn(person.email);
@@ -144,7 +144,7 @@ describe('a new session begins, and none ends', () => {
     expect(again.sessionId).not.toBe(person.sessionId);
   });
 
-  test('when the password is wrong, nothing at all', async () => {
+  test('nothing when the password is wrong', async () => {
     const person = await world.person();
     const before = await rowsOf(person.userId);
     expect(problem(await signIn(person.email, cookie(person.token), 'Wrong@password-of-nobody'))).toMatch(/^401/);
@@ -190,7 +190,7 @@ describe('live sessions of one person are bounded', () => {
     expect(await idsOf(person.userId)).toHaveLength(3);
   });
 
-  test('those that have run out do not count, and a lower number holds from the next sign-in on', async () => {
+  test('expired ones do not count, and a lower number applies from the next sign-in', async () => {
     const person = await world.person();
     await app.db.query(sql`
       INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at,
@@ -234,7 +234,7 @@ describe('other ways to a session renew it as well:', () => {
     expect(started.sessionId).not.toBe(person.sessionId);
   });
 
-  test('a provider, and the bound holds there too', async () => {
+  test('a provider, where the limit also applies', async () => {
     const { person, idpId, provider } = await linked(stage);
     for (let count = 0; count < 4; count += 1) {
       app.clock.advance(60_000);

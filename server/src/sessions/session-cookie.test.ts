@@ -56,7 +56,7 @@ describe('the cookie', () => {
     expect(problem(await both(''))).toBe('401 unauthenticated');
   });
 
-  test('counts as none when there are several different ones; the same twice is one', async () => {
+  test('is ignored if there are several different ones; two equal ones count as one', async () => {
     const [person, other] = [await world.person(), await world.person()];
     const first: [string, string] = ['session-token', person.token];
     const second: [string, string] = ['session-token', other.token];
@@ -86,7 +86,7 @@ describe('on https the twin cookie of the app', () => {
     expect(await whoIs(secure, [twin, person.token])).toBe(person.userId);
   });
 
-  test('helps where several session-token cookies count as none', async () => {
+  test('helps when several session-token cookies count as none', async () => {
     const person = await secure.person({ verified: false });
     const confused: [string, string][] = [
       ['session-token', 'one'],
@@ -110,15 +110,18 @@ describe('a browser on https', () => {
     return response.statusCode === 200 ? response.json<{ userId: string }>().userId : problem(response);
   };
 
-  test.each(sites)('that says %j presents the twin only: a sibling domain can toss the plain cookie', async (site) => {
-    const person = await secure.person({ verified: false });
-    const attacker = await secure.person({ verified: false });
-    const tossed: [string, string] = ['session-token', attacker.token];
-    expect(await asBrowser(secure, site, tossed)).toBe('401 unauthenticated');
-    expect(await asBrowser(secure, site, tossed, [twin, ''])).toBe('401 unauthenticated');
-    expect(await asBrowser(secure, site, tossed, [twin, 'a'], [twin, 'b'])).toBe('401 unauthenticated');
-    expect(await asBrowser(secure, site, tossed, [twin, person.token])).toBe(person.userId);
-  });
+  test.each(sites)(
+    'with %j uses only the second cookie: a sibling domain can overwrite the plain cookie',
+    async (site) => {
+      const person = await secure.person({ verified: false });
+      const attacker = await secure.person({ verified: false });
+      const tossed: [string, string] = ['session-token', attacker.token];
+      expect(await asBrowser(secure, site, tossed)).toBe('401 unauthenticated');
+      expect(await asBrowser(secure, site, tossed, [twin, ''])).toBe('401 unauthenticated');
+      expect(await asBrowser(secure, site, tossed, [twin, 'a'], [twin, 'b'])).toBe('401 unauthenticated');
+      expect(await asBrowser(secure, site, tossed, [twin, person.token])).toBe(person.userId);
+    },
+  );
 
   test.each(['\u00A0', '\u00C2\u00A0', '\u0085'])('whose name begins with %j has another cookie', async (space) => {
     const attacker = await secure.person({ verified: false });
@@ -142,7 +145,7 @@ describe('a browser on https', () => {
     expect(withTwin.headers['x-device-token']).toBe(device);
   });
 
-  test('is told from a program, which has the plain cookie too', async () => {
+  test('is distinguished from a program, which also has the plain cookie', async () => {
     const person = await secure.person({ verified: false });
     expect(await whoIs(secure, ['session-token', person.token])).toBe(person.userId);
   });
@@ -163,7 +166,7 @@ describe('signing out', () => {
     expect(response.cookies).toEqual([cleared('session-token')]);
   });
 
-  test('leaves a cookie that holds another session, or nothing of ours', async () => {
+  test('keeps a cookie with another session or a foreign value', async () => {
     const person = await world.person();
     const other = await world.signIn(person.email);
     const response = await signOut(world, person, ['session-token', other.token]);
@@ -186,7 +189,7 @@ describe('signing out', () => {
     ]);
   });
 
-  test('clears on https only what held it: both, or the twin alone', async () => {
+  test('clears on https only the cookies that had the session: both, or the second one', async () => {
     const person = await secure.person({ verified: false });
     const again = await secure.signIn(person.email);
     const both: [string, string][] = [

@@ -174,7 +174,7 @@ describe('every session that is to end, ends at once on every process:', () => {
   });
 });
 
-describe('a session cannot begin beside what ends it:', () => {
+describe('a session cannot begin while another call ends it:', () => {
   const signIn = (process: TestApp, email: string) =>
     callOf(process.app, world.appName)('POST', sessions, { body: { email, password } });
 
@@ -196,7 +196,7 @@ describe('a session cannot begin beside what ends it:', () => {
     expect(rows).toEqual([]);
   });
 
-  test('sign-ins while the user is deactivated, even when they come back', async () => {
+  test('sign-ins while the user is deactivated, even after the reactivation', async () => {
     const person = await twoSessions(world, await world.person());
     const set = (verb: string) => world.call('POST', `${ofApp}/${person.userId}/${verb}`, { token: world.admin.token });
     const [, ...signIns] = await Promise.all([

@@ -97,7 +97,7 @@ describe('a session that is used', () => {
 });
 
 describe('by default', () => {
-  test('a session lives 30 days, and 7 days unused', async () => {
+  test('a session lasts 30 days, and 7 days unused', async () => {
     const usual = await createWorld(app);
     const { token } = await usual.person();
     const answer = await usual.call('GET', me, { token });
@@ -116,7 +116,7 @@ describe('by default', () => {
 });
 
 describe('a deactivated app', () => {
-  test('knows no session any more, and knows it again when it is active', async () => {
+  test('refuses all sessions, and accepts them again when it is active', async () => {
     const setStatus = (state: string) =>
       world.operate('PATCH', `/v1/platform/apps/${world.appName}`, { status: state });
     await setStatus('INACTIVE');

@@ -44,7 +44,7 @@ const idsOf = async (address: string, token: string) => {
 };
 
 describe('signing in', () => {
-  test('is refused alike for an unknown address, a wrong password and an invited user', async () => {
+  test('is refused in the same way for an unknown address, a wrong password and an invited user', async () => {
     const person = await world.person();
     await world.organization({ ...person, email: 'invited@example.com' });
     const answers = await Promise.all(
@@ -66,7 +66,7 @@ describe('signing in', () => {
     expect(new Set(told.map((problemDocument) => JSON.stringify(problemDocument))).size).toBe(1);
   });
 
-  test('is refused to a deactivated user: told so only with the right password', async () => {
+  test('is refused to a deactivated user: the reason is given only with the correct password', async () => {
     const person = await world.person();
     await setState(person.userId, 'INACTIVE');
     const before = await world.rows();
@@ -92,7 +92,7 @@ describe('signing in', () => {
     expect(Object.keys(faults(response))).toEqual([pointer]);
   });
 
-  test('starts a session, and says nothing else', async () => {
+  test('starts a session, and returns nothing else', async () => {
     const person = await world.person();
     const response = await signIn({ email: ` ${person.email.toUpperCase()} `, password });
     expect(response.statusCode).toBe(201);
@@ -175,7 +175,7 @@ describe('signing out', () => {
 });
 
 describe('my sessions', () => {
-  test('are listed, oldest first, with nothing secret', async () => {
+  test('are listed, oldest first, without secrets', async () => {
     const person = await world.person();
     const userAgent = 'Browser/1.0';
     const body = { email: person.email, password };
@@ -243,7 +243,7 @@ describe('my sessions', () => {
     expect(await isAlive(other)).toBe(true);
   });
 
-  test('are nothing a machine has', async () => {
+  test('do not exist for a machine user', async () => {
     const { token } = await world.machine();
     expect(problem(await world.call('GET', mine, { token }))).toBe('403 human_required');
     expect(problem(await world.call('DELETE', mine, { token }))).toBe('403 human_required');

@@ -20,7 +20,7 @@ const ids = async () =>
     ({ id }) => id,
   );
 
-test('removes what has run out by either limit and leaves what lives', async () => {
+test('removes entries that are expired by either limit and keeps valid ones', async () => {
   const [expired, idle, live] = [await world.person(), await world.person(), await world.person()];
   const now = app.clock.now();
   await app.db.query(sql`UPDATE sessions SET expires_at = ${now} WHERE id = ${expired.sessionId}`);

@@ -61,7 +61,7 @@ describe('a foreign page that embeds a page that changes something', () => {
     [{ 'sec-fetch-dest': 'empty', 'sec-fetch-mode': 'no-cors' }],
     [{ 'sec-fetch-dest': 'object', 'sec-fetch-mode': 'navigate' }],
     [{ 'sec-fetch-dest': 'document', 'sec-purpose': 'prefetch;prerender' }],
-  ])('with %o causes no code that nobody reads', async (headers) => {
+  ])('with %o causes no mail without a reader', async (headers) => {
     const { visitor } = await signIn();
     const query = new URLSearchParams({ return_to: target, code_challenge: codeChallenge }).toString();
     for (const page of ['continue', 'provider']) {
@@ -74,7 +74,7 @@ describe('a foreign page that embeds a page that changes something', () => {
   });
 });
 
-describe('the cookies of before are worth nothing after', () => {
+describe('earlier cookies are invalid afterwards', () => {
   /** Runs an action, and checks that the earlier session and forms are void. */
   async function replaces(visitor: Visitor, action: () => Promise<Visit>): Promise<void> {
     await visitor.open(at('account'));
@@ -163,7 +163,7 @@ describe('two tabs', () => {
     expect(path).toBe(at('account'));
   });
 
-  it('cannot both use a form of before the sign-out', async () => {
+  it('cannot both use a form from before the sign-out', async () => {
     const { visitor } = await signIn();
     const { forms } = await visitor.open(at('account'));
     const profile = forms.find(({ button }) => button === 'Save');

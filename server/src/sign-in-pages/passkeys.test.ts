@@ -54,7 +54,7 @@ describe('without a setting', () => {
     expect(problem(refused)).toBe('409 relying_party_missing');
   });
 
-  it('neither the domain nor the pages can be taken from people with passkeys', async () => {
+  it('the domain and the pages cannot be removed while people have passkeys', async () => {
     await withPasskey();
     await world.reauthenticate(world.admin);
     const party = { id: 'product.example', origins: ['https://product.example'] };
@@ -92,7 +92,7 @@ describe('with a relying party', () => {
     expect((await createVisitor(test).open(at('sign-in'))).html.includes('data-passkey')).toBe(isOffered);
   });
 
-  it('elsewhere, people with a passkey use a recovery code, and are told why', async () => {
+  it('on other hosts, people with a passkey use a recovery code, and the page explains why', async () => {
     const { person, passkey } = await withPasskey();
     await setRelyingParty(world, { id: 'product.example', origins: ['https://product.example'] });
     const visitor = createVisitor(test);
@@ -159,7 +159,7 @@ describe('the sign-in', () => {
     },
   );
 
-  it('takes no result from another site, nor from another browser', async () => {
+  it('accepts no result from another site or another browser', async () => {
     const { passkey } = await withPasskey();
     const attacker = createVisitor(test);
     const visit = await attacker.open(at('sign-in'));
@@ -174,7 +174,7 @@ describe('the sign-in', () => {
     expect([sessionOf(victim), sessionOf(attacker)]).toEqual([undefined, undefined]);
   });
 
-  it('is the only way an app that allows no other', async () => {
+  it('works in an app that allows no other method', async () => {
     const { person, passkey } = await withPasskey();
     await world.reauthenticate(world.admin);
     await settings({ signInMethods: ['passkey'] });
@@ -289,7 +289,7 @@ describe('a device', () => {
     expect(again.path === at('account')).toBe(isRemembered);
   });
 
-  it('is not remembered where the app does not, nor after a recovery code', async () => {
+  it('is not remembered if the app disables it, or after a recovery code', async () => {
     const { person, passkey } = await withPasskey();
     const visitor = createVisitor(test);
     const visit = await passwordFirst(world, visitor, person.email);

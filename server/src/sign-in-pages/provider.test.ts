@@ -54,7 +54,7 @@ describe('the sign-in with a provider', () => {
     expect(html).toContain(`content="0;url=${target}"`);
   });
 
-  it('is worth nothing in another browser', async () => {
+  it('does not work in another browser', async () => {
     const victim = createVisitor(test);
     await victim.open(at('sign-in'));
     const { status, html } = await victim.open(await goThrough(createVisitor(test)));
@@ -79,7 +79,7 @@ describe('the sign-in with a provider', () => {
     },
   );
 
-  it('tells that the provider refused', async () => {
+  it('says that the provider refused', async () => {
     const visitor = createVisitor(test);
     const { text } = await visitor.open(
       `${at('sign-in')}?notice=provider_failed&error=access_denied&error_description=x`,

@@ -123,7 +123,7 @@ describe('a kind of factor that the app does not allow', () => {
     });
   });
 
-  it('restricts sessions that have proven no other, if the app requires a factor, after the grace', async () => {
+  it('restricts sessions without another factor after the grace period, if the app requires a factor', async () => {
     await enrol(world, person);
     await setMfa(world, { policy: 'required', graceDays: 1, factors: ['passkey'] });
     expect((await me(person.token)).statusCode).toBe(200);

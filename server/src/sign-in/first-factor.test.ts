@@ -70,7 +70,7 @@ describe.each(['optional', 'required'] as const)('in an app whose policy is %s',
       expect((await factorsOf(thief)).json()).toMatchObject({ factors: [] });
     });
 
-    it('is added by the owner of the mailbox, with a code that is accepted once', async () => {
+    it('is added by the owner of the mailbox, with a code that works once', async () => {
       const mailed = { verificationCode: await mailboxCode(world, owner) };
       expect((await add(owner, mailed)).statusCode).toBeLessThan(300);
       const again = await post('/v1/authentication/users/me/reauthentication', owner, mailed);

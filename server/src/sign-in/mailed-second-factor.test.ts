@@ -90,7 +90,7 @@ describe('a code by mail as second factor', () => {
     expect(problem(await me(token))).toBe('403 mfa_enrolment_required');
   });
 
-  it('changes no factor, and is no step-up', async () => {
+  it('changes no factor, and does not count as step-up', async () => {
     const begun = await begin();
     await send(begun);
     const token = tokenIn(await finishWith(begun, await mailed()));
@@ -107,7 +107,7 @@ describe('a code by mail as second factor', () => {
     expect(problem(await world.call('POST', `${users}/me/reauthentication`, { token, body }))).toBe(refused);
   });
 
-  it('gives the device neither a limit of its own nor a rest from the factor', async () => {
+  it('gives the device no separate limit and does not make the factor unnecessary', async () => {
     await setMfa(world, { rememberDays: 30 });
     const begun = await begin();
     await send(begun);
@@ -249,7 +249,7 @@ describe('a code by mail is refused', () => {
     expect(problem(await finishWith(begun, await mailed(), factor.id))).toBe(refused);
   });
 
-  it('elsewhere: it signs nobody in and changes nothing', async () => {
+  it('elsewhere: it does not sign in and changes nothing', async () => {
     await send(await begin());
     const verificationCode = await mailed();
     const { email, token } = person;
@@ -273,7 +273,7 @@ describe('the mails', () => {
     expect(problem(await finishWith(await begin(), codes[0] ?? ''))).toBe(refused);
   });
 
-  it('that a stranger with the password requests do not void those of the owner', async () => {
+  it('that a stranger with the password requests do not invalidate those of the owner', async () => {
     const begun = await begin();
     await send(begun);
     const code = await mailed();
@@ -282,7 +282,7 @@ describe('the mails', () => {
     expect((await finishWith(begun, code)).statusCode).toBe(201);
   });
 
-  it('are limited for each mailbox, with a reserve for a device that has proven a factor', async () => {
+  it('are limited for each mailbox, with a separate count for a device on which a factor was used', async () => {
     const known = await finish(world, await begin(), { factorId: factor.id, code: nextCode(world, factor) });
     const limits = { codeRequestsPerAccountPerHour: 1, reservedCodeMailsPerAccountPerHour: 1 };
     await test.db.query(sql`

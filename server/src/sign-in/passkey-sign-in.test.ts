@@ -71,7 +71,7 @@ describe('a sign-in with a passkey alone', () => {
     expect((await world.call('DELETE', `${factorsUrl}/${passkey.id}`, { token })).statusCode).toBe(204);
   });
 
-  it('tells keys in hardware from those that can be synchronized', async () => {
+  it('distinguishes keys in hardware from those that can be synchronized', async () => {
     const bound = await addPasskey(world, person, createPasskey({ isSynchronized: false }));
     const { sessionToken } = (await signInByPasskey(world, bound)).json<{ sessionToken: string }>();
     expect((await meWith(sessionToken)).json()).toMatchObject({ session: { amr: ['hwk', 'user', 'mfa'] } });
@@ -208,7 +208,7 @@ describe('a sign-in with a passkey alone', () => {
     expect(problem(await signInByPasskey(world, theirs))).toBe(refused);
   });
 
-  it('leaves a security event when it is wrong', async () => {
+  it('records a security event when it is wrong', async () => {
     await signInByPasskey(world, passkey, { isUserVerified: false });
     const events = await test.db.query(
       sql`SELECT 1 FROM audit_events WHERE app_id = ${world.appId} AND action = 'sign_in.failed'`,
@@ -267,7 +267,7 @@ describe('the options for an e-mail address', () => {
     );
   });
 
-  it('invent ids that nothing distinguishes from random ones: the bytes do not determine the length', async () => {
+  it('invent ids that look random: the bytes do not determine the length', async () => {
     const addresses = Array.from({ length: 60 }, (_, index) => `unknown-${index}@example.com`);
     const invented = (await Promise.all(addresses.map(ask))).flatMap(({ allowCredentials = [] }) =>
       allowCredentials.map(({ id }) => Buffer.from(id, 'base64url')),
@@ -434,7 +434,7 @@ describe('a signature counter', () => {
     expect(await regressions()).toHaveLength(1);
   });
 
-  it('that stays 0 is that of an authenticator without one', async () => {
+  it('that stays 0 belongs to an authenticator without a counter', async () => {
     for (let round = 0; round < 2; round += 1) await signInByPasskey(world, passkey, { counter: 0 });
     expect(await regressions()).toEqual([]);
   });

@@ -74,7 +74,7 @@ const outcome = async (jar: Jar) => problem(await byPassword(jar));
 const skips = '201 undefined';
 
 describe('a remembered browser', () => {
-  it('signs in with the password alone, and has proven one factor', async () => {
+  it('signs in with the password alone, and has one factor', async () => {
     const response = await byPassword(await remembered());
     expect(response.statusCode).toBe(201);
     expect(Object.keys(response.json<object>()).toSorted()).toEqual(['sessionId', 'sessionToken', 'userId']);
@@ -207,7 +207,7 @@ describe('a browser is not remembered', () => {
     }
   });
 
-  it('and its secret is in no body, and in no header that scripts can read', async () => {
+  it('and its secret is in no body and in no header that scripts can read', async () => {
     const jar = await remembered();
     const secret = jar.get('remembered-device') ?? '';
     const stranger = await world.person();

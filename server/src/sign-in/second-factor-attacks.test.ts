@@ -81,7 +81,7 @@ describe('somebody with the password', () => {
     expect(statuses(answers)).toEqual([400, 400, 429]);
   });
 
-  it('cannot lock the owner out of the step-up in a session that has proven the factor', async () => {
+  it('cannot lock the owner out of the step-up in a session in which the factor was used', async () => {
     const factor = await enrol(world, person);
     await limit('secondFactorsPerUserPerHour', 1);
     const begun = await challenge(world, person.email);
@@ -109,7 +109,7 @@ describe('somebody with the password', () => {
     expect((await confirm({ verificationCode: (await world.mail(person.email)).code })).statusCode).toBe(200);
   });
 
-  it('cannot use up the attempts with which the owner confirms the first factor', async () => {
+  it('cannot exhaust the attempts with which the owner confirms the first factor', async () => {
     await limit('secondFactorsPerUserPerHour', 1);
     await limit('secondFactorsPerDevicePerHour', 2);
     const thief = await world.signIn(person.email);
@@ -121,7 +121,7 @@ describe('somebody with the password', () => {
     expect((await enrol(world, person)).recoveryCodes).toHaveLength(10);
   });
 
-  it('loses the session that could only add the first factor when the owner adds it', async () => {
+  it('loses the restricted session for adding the first factor when the owner adds it', async () => {
     await setPolicy(world, 'required');
     const begun = [await signIn(), await signIn()];
     const tokens = begun.map((response) => response.json<{ sessionToken: string }>().sessionToken);
@@ -193,7 +193,7 @@ describe('somebody with the password', () => {
 });
 
 describe('somebody who signs up with the address of another person', () => {
-  it('leaves no factor behind when the owner of the mailbox resets the password', async () => {
+  it('removes the factors when the owner of the mailbox resets the password', async () => {
     const attacker = await world.person({ email: 'victim@example.com', verified: false });
     await beginByMail(world, attacker);
     await enrol(world, attacker);

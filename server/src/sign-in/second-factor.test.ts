@@ -93,7 +93,7 @@ describe('the right password of somebody with a second factor', () => {
     expect(problem(await meWith(first.token))).toBe('401 unauthenticated');
   });
 
-  it('asks nobody while the app does not use factors', async () => {
+  it('requires no factor while the app does not use factors', async () => {
     await setPolicy(world, 'off');
     expect((await byPassword()).statusCode).toBe(201);
   });
@@ -134,7 +134,7 @@ describe('an mfaToken', () => {
     ).toBe(refused);
   });
 
-  it('is worth nothing in another app', async () => {
+  it('is invalid in another app', async () => {
     const begun = await challenge(world, person.email);
     const other = await createWorld(test);
     expect(problem(await finish(other, begun, code()))).toBe(refused);
@@ -214,7 +214,7 @@ describe('a code', () => {
     expect((await finish(world, begun, code())).statusCode).toBe(201);
   });
 
-  it('leaves a security event about the person when it is wrong', async () => {
+  it('records a security event about the person when it is wrong', async () => {
     await finish(world, await challenge(world, person.email), { factorId: factor.id, ...wrong });
     const events = await test.db.query(sql`
       SELECT 1 FROM audit_events WHERE app_id = ${world.appId} AND action = 'factor.failed'
@@ -256,7 +256,7 @@ describe('wrong codes', () => {
     expect(problem(await finish(limited, next, code()))).toBe('429 rate_limited');
   });
 
-  it('of strangers leave the owner a share on a device that is known', async () => {
+  it('of strangers leave a separate limit for the owner on a known device', async () => {
     await limits({ secondFactorsPerUserPerHour: 1 });
     const known = await challenge(limited, person.email);
     const { headers } = await finish(limited, known, code());
@@ -345,7 +345,7 @@ describe('a recovery code', () => {
     expect(problem(await world.call('GET', factorsUrl, { token }))).toBe('401 unauthenticated');
   });
 
-  it('is told to the owner by mail', async () => {
+  it('is sent to the owner by mail', async () => {
     await withCode();
     expect((await world.mail(person.email)).subject).toContain('recovery code');
   });

@@ -61,7 +61,7 @@ describe('a session of a remembered browser', () => {
     expect((await removeFactor()).statusCode).toBe(204);
   });
 
-  it('of a super admin grants and resets nothing', async () => {
+  it('of a super admin cannot grant or reset anything', async () => {
     await test.db.query(
       sql`UPDATE users SET is_super_admin = true WHERE app_id = ${world.appId} AND id = ${person.userId}`,
     );
@@ -87,7 +87,7 @@ describe('a session of a remembered browser', () => {
     );
   });
 
-  it('can only prove a factor after the grace, if the app requires one and remembers devices no longer', async () => {
+  it('can only confirm a factor after the grace period, if the app no longer remembers devices', async () => {
     await setMfa(world, { policy: 'required', graceDays: 0, rememberDays: 0 });
     expect(problem(await me(token))).toBe('403 mfa_enrolment_required');
     expect((await stepUp()).statusCode).toBe(200);
@@ -101,7 +101,7 @@ describe('a session of a remembered browser', () => {
     expect(problem(await me(token))).toBe('403 mfa_enrolment_required');
   });
 
-  it('can only prove a factor when the factor is older than the days that the app allows now', () =>
+  it('can only confirm a factor if the last use is older than the days that the app now allows', () =>
     withoutTimePassing(async () => {
       await setMfa(world, { policy: 'required', graceDays: 0, rememberDays: 1 });
       expect((await me(token)).statusCode).toBe(200);

@@ -66,11 +66,11 @@ describe('tries against one account', () => {
       times(40, (index) => attempt({ world, email, from: `198.51.100.${index}`, process: index % 2 ? app : other })),
     );
 
-  test('are as many as the limit says, from however many addresses, on however many processes, at once', async () => {
+  test('do not exceed the limit, from many addresses and on many processes at once', async () => {
     expect(count(await exhaust())).toEqual({ 401: 5, 429: 35 });
   });
 
-  test('are counted alike for an address that nobody has', async () => {
+  test('are counted in the same way for an unknown address', async () => {
     expect(count(await exhaust('nobody@example.com'))).toEqual({ 401: 5, 429: 35 });
     const [known, unknown] = [
       await attempt({ world, email: person.email }),
@@ -90,7 +90,7 @@ describe('tries against one account', () => {
     expect(problem(await attempt({ world, email: person.email.toUpperCase() }))).toBe('429 too_many_attempts');
   });
 
-  test('are refused with the right password too, and nothing is compared', async () => {
+  test('are refused with the correct password too, and no hash is compared', async () => {
     await exhaust();
     const refused = await attempt({ world, email: person.email, given: password });
     expect(problem(refused)).toBe('429 too_many_attempts');
@@ -98,7 +98,7 @@ describe('tries against one account', () => {
     expect(refused.cookies).toEqual([]);
   });
 
-  test('come back with the time', async () => {
+  test('are available again after some time', async () => {
     await exhaust();
     app.clock.advance(719_000);
     expect((await attempt({ world, email: person.email })).headers['retry-after']).toBe('1');
@@ -110,7 +110,7 @@ describe('tries against one account', () => {
     expect(answers.map(problem)).toEqual(['401 invalid_credentials', '429 too_many_attempts']);
   });
 
-  test('that were right cost nothing, however many come at once', async () => {
+  test('that were correct are not counted, also many at once', async () => {
     const right = () => attempt({ world, email: person.email, given: password });
     for (let round = 0; round < 4; round += 1) {
       expect(count(await Promise.all(times(3, right)))).toEqual({ 201: 3 });
@@ -129,14 +129,14 @@ describe('tries against one account', () => {
     expect(after - before).toBeLessThanOrEqual(1);
   });
 
-  test('change nothing but counts', async () => {
+  test('change only counts', async () => {
     await exhaust();
     const before = await world.rows();
     await exhaust();
     expect(await world.rows()).toEqual(before);
   });
 
-  test('do not keep the owner out who has a device that is known', async () => {
+  test('do not lock out an owner with a known device', async () => {
     const { email } = person;
     const device = deviceOf(await attempt({ world, email, given: password, from: '192.0.2.1' }));
     await exhaust();
@@ -150,7 +150,7 @@ describe('tries against one account', () => {
     }
   });
 
-  test('do not keep the owner out who resets the password, even while they go on', async () => {
+  test('do not lock out an owner who resets the password, even while the attempts continue', async () => {
     const { email } = person;
     await exhaust();
     const request = '/v1/authentication/users/password/reset-request/email';
@@ -175,7 +175,7 @@ describe('tries from one address', () => {
     world = await limited({ signInsPerAddressPerHour: 5 });
   });
 
-  test('are as many as the limit says, regardless of the accounts, and an IPv6 network is one address', async () => {
+  test('do not exceed the limit, regardless of the accounts, and an IPv6 network counts as one address', async () => {
     const answers = await Promise.all(
       times(20, (index) =>
         attempt({ world, email: `person-${index}@example.com`, from: `2001:db8:1:2::${index + 1}` }),
@@ -186,7 +186,7 @@ describe('tries from one address', () => {
     expect(neighbour.statusCode).toBe(401);
   });
 
-  test('use up nobody’s account once they are too many', async () => {
+  test('do not affect accounts once there are too many', async () => {
     const strict = await limited({ signInsPerAddressPerHour: 3, signInsPerAccountPerHour: 4 });
     const person = await strict.person();
     await Promise.all(times(20, () => attempt({ world: strict, email: person.email })));
@@ -202,7 +202,7 @@ describe('tries from one address', () => {
     }
   });
 
-  test('are counted for the user of a trusted backend, and nobody else’s word is taken', async () => {
+  test('are counted for the user of a trusted backend; other callers are not believed', async () => {
     const trusting = await createWorld(app, {
       settings: { limits: { signInsPerAddressPerHour: 1 }, trustedBackends: ['203.0.113.50'] },
     });
@@ -221,7 +221,7 @@ describe('tries from one address', () => {
 });
 
 describe('the quota of a known device', () => {
-  test('is one of its own, and used up like any other', async () => {
+  test('is a separate code, and consumed like any other', async () => {
     const world = await limited({ signInsPerDevicePerHour: 3, signInsPerAccountPerHour: 4 });
     const { email } = await world.person();
     const device = deviceOf(await attempt({ world, email, given: password }));
@@ -260,7 +260,7 @@ describe('an app', () => {
   });
 });
 
-test('what is counted names nobody', async () => {
+test('counts name nobody', async () => {
   const world = await limited({ signInsPerAccountPerHour: 5 });
   const { email } = await world.person();
   const device = deviceOf(await attempt({ world, email, given: password }));

@@ -39,8 +39,8 @@ async function signedInWith(email: string): Promise<string> {
   return response.json<{ sessionToken: string }>().sessionToken;
 }
 
-describe('a user whose address is proven', () => {
-  test('is a super admin at once; all super admins are told, the new one too', async () => {
+describe('a user whose address is verified', () => {
+  test('is a super admin at once; all super admins are notified, also the new one', async () => {
     const person = await world.person();
     const answer = await add(person.email);
     expect([answer.statusCode, answer.json()]).toEqual([
@@ -54,7 +54,7 @@ describe('a user whose address is proven', () => {
     }
   });
 
-  test('who is one already stays one, and nobody is told again', async () => {
+  test('who is one already stays one, and nobody is notified again', async () => {
     const before = (await world.mails(world.admin.email)).length;
     expect((await add(world.admin.email)).json()).toMatchObject({ message: 'Super admin assigned', invited: false });
     expect(await world.mails(world.admin.email)).toHaveLength(before);
@@ -87,14 +87,14 @@ describe('an address that nobody has', () => {
     ]);
   });
 
-  test('tells all super admins once it is accepted', async () => {
+  test('notifies all super admins once it is accepted', async () => {
     await add(email);
     await reset(email, (await world.mail(email)).code);
     const { purpose, text } = await world.mail(world.admin.email);
     expect([purpose, text.includes(email)]).toEqual(['super_admin_granted', true]);
   });
 
-  test('can be accepted by any reset of the password, as long as the invitation holds', async () => {
+  test('can be accepted by any reset of the password, while the invitation is valid', async () => {
     await add(email);
     app.clock.advance(6 * dayMs);
     await world.call('POST', '/v1/authentication/users/password/reset-request/email', { body: { email } });
@@ -116,7 +116,7 @@ describe('an address that nobody has', () => {
     expect(await isSuperAdmin(await signedInWith(email))).toBe(true);
   });
 
-  test('is no super admin by a code that was issued for less, once the invitation is revoked', async () => {
+  test('does not become super admin by a code for another role, once the invitation is revoked', async () => {
     const { userId } = (await add(email)).json<{ userId: string }>();
     const { code } = await world.mail(email);
     expect((await remove(userId)).statusCode).toBe(204);
@@ -125,7 +125,7 @@ describe('an address that nobody has', () => {
     expect((await list()).metadata.total).toBe(1);
   });
 
-  test('stays invited as super admin when the invitation to an organization is gone', async () => {
+  test('stays invited as super admin when the invitation to an organization ends', async () => {
     const orgId = await world.organization(await world.person());
     const body = { email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
     await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token: world.admin.token, body });
@@ -137,7 +137,7 @@ describe('an address that nobody has', () => {
   });
 });
 
-describe('anyone who signed up with an address that they do not hold', () => {
+describe('anyone who signed up with an address of somebody else', () => {
   let intruder: Person;
   const email = 'victim@example.com';
 
@@ -145,7 +145,7 @@ describe('anyone who signed up with an address that they do not hold', () => {
     intruder = await world.person({ email, verified: false });
   });
 
-  test('is no super admin, and is out once the owner of the mailbox accepts', async () => {
+  test('is no super admin, and is signed out once the owner of the mailbox accepts', async () => {
     expect((await add(email)).json()).toMatchObject({ invited: true });
     expect(await isSuperAdmin(intruder.token)).toBe(false);
     await reset(email, (await world.mail(email)).code);
@@ -153,7 +153,7 @@ describe('anyone who signed up with an address that they do not hold', () => {
     expect(await isSuperAdmin(await signedInWith(email))).toBe(true);
   });
 
-  test('gains nothing by a verification that the owner clicks, who still becomes super admin', async () => {
+  test('gets no access when the owner verifies the address, and the owner still becomes super admin', async () => {
     const { mailedToken, verificationCode } = await requestVerification(world, intruder);
     await add(email);
     const { code } = await world.mail(email);
@@ -180,7 +180,7 @@ describe('anyone who signed up with an address that they do not hold', () => {
 });
 
 describe('taking it away', () => {
-  test('works from the next request on; the user stays, and everybody is told', async () => {
+  test('works from the next request; the user stays, and everybody is notified', async () => {
     const person = await world.person();
     await add(person.email);
     expect((await remove(person.userId)).statusCode).toBe(204);
@@ -190,7 +190,7 @@ describe('taking it away', () => {
       expect((await world.mail(email)).purpose).toBe('super_admin_removed');
   });
 
-  test('is refused for the last one, for whom it is not, and for nobody', async () => {
+  test('is refused for the last one, for a user who is none, and for an unknown user', async () => {
     const person = await world.person();
     expect(problem(await remove(world.admin.userId))).toBe('409 last_super_admin');
     expect(problem(await remove(person.userId))).toBe('404 user_not_found');

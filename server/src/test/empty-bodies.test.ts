@@ -57,7 +57,7 @@ const changing = [...new Map(cases.map((one) => [one.route.operationId, one])).v
 describe('without required fields, an empty body is accepted:', () => {
   const optional = changing.filter(({ route }) => !operationOf(route)?.requestBody?.required);
 
-  it('the document says so for those operations', () => {
+  it('the document states it for those operations', () => {
     const withBody = optional.filter(({ route }) => route.body).map(({ route }) => route.operationId);
     const known = [
       'createMachineSecret',

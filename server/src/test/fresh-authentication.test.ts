@@ -160,7 +160,7 @@ describe('always needs fresh authentication, and an old session is refused:', ()
   it.each(byName(declaring('always')))('%s', (_, one) => expectRefusal(one));
 });
 
-describe('needs it if the app says so, and an old session is refused:', () => {
+describe('needs it if the app requires it, and an old session is refused:', () => {
   it.each(byName(declaring('stepUp')))('%s', async (_, one) => {
     await requireStepUp();
     await expectRefusal(one);
@@ -245,7 +245,7 @@ describe('the strongest factor within ten minutes is enough:', () => {
   });
 });
 
-describe('what a route declares of a session, everybody needs:', () => {
+describe('everybody needs the authentication that a route declares:', () => {
   const declared = cases.filter(({ route }) => requiredAuthenticationOf(route));
   const requiredOf = ({ route }: Case) => requiredAuthenticationOf(route) ?? { acr: 1, maxAgeSeconds: 0 };
   const proven = (time: Date | null) => ({ secondFactor: time, passkey: time });

@@ -59,7 +59,7 @@ describe('a creating call that is repeated with its key', () => {
     expect(await digestOfEverything(app.db)).toEqual(before);
   });
 
-  it.each(keeping)('concurrently is made once: %s', async (_, one) => {
+  it.each(keeping)('concurrently is created once: %s', async (_, one) => {
     const prepared = await prepareKeyed(one);
     const known = app.services.ids.next();
     const answers = await Promise.all(Array.from({ length: 4 }, () => call(one, prepared)));

@@ -131,14 +131,14 @@ describe('with every other scope, a machine user is refused:', () => {
   });
 });
 
-describe('with only its own scope, and those of what it gives, a machine user is accepted:', () => {
+describe('with only its own scope, and those of the role that it grants, a machine user is accepted:', () => {
   it.each(byName)('%s', async (_, one) => {
     const { response } = await call(one, [needed(one), ...(furtherScopes[one.route.operationId] ?? [])]);
     expect(outcomeOf(response)).toBe(one.route.response.status);
   });
 });
 
-describe('without one of the scopes of what it gives a machine user is refused:', () => {
+describe('without one of the scopes of the role that it grants, a machine user is refused:', () => {
   const giving = cases
     .filter(admitsMachines)
     .flatMap((one) =>

@@ -64,7 +64,7 @@ describe.each(changingRoutes)('$operationId', (route) => {
     };
   });
 
-  it.each(shown)('stores $name and nothing else', async (field) => {
+  it.each(shown)('stores only $name', async (field) => {
     const { before, value, after } = await setAlone(subject, kind, field);
     expect(valueAt(after, field.path)).toEqual(value);
     expect(withoutField(after, kind, field)).toEqual(withoutField(before, kind, field));

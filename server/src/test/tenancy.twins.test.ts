@@ -210,7 +210,7 @@ describe.each(keySets)('the operator changes one app only, keys of the set %s:',
     expect(await digestOfApp(app.db, ourId)).not.toEqual(ourBefore);
   });
 
-  it('revoking the key of one app leaves it with another key, and the successor of the other app waits', async () => {
+  it('after a key is revoked, its app has another key, and the next key of another app is unused', async () => {
     await fillApp(app.db, tables, ourId, ourRows, 'ours');
     await fillApp(app.db, tables, twinId, ourRows, 'theirs');
     const successor = await generateSigningKey(app.services.sealer, twinId, set, new Date(now().getTime() + 900_000));

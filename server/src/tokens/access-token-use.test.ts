@@ -214,7 +214,7 @@ describe('a token for one organization', () => {
     expect(answer(await add())).toBe('404 user_not_found');
   });
 
-  test('is no super admin’s, even if its person is one', async () => {
+  test('has no rights of a super admin, even if its owner is one', async () => {
     const { admin } = world;
     await world.call('POST', `/v1/authorization/organizations/users/${admin.userId}`, {
       token: admin.token,
@@ -236,7 +236,7 @@ describe('a token for one organization', () => {
     expect(await use(bound, `/v1/authorization/organizations/${there}`)).toEqual(both('404 organization_not_found'));
   });
 
-  test('gives nothing while the organization is deactivated', async () => {
+  test('grants nothing while the organization is deactivated', async () => {
     const closed = await world.organization(owner);
     const bound = await tokenOf(owner, closed);
     await world.call('POST', `/v1/authorization/organizations/${closed}/deactivate`, { token: world.admin.token });
@@ -267,7 +267,7 @@ describe('a token for an organization that was', () => {
     expect((await world.call(method, url, { token: world.admin.token })).statusCode).toBeLessThan(300);
   };
 
-  test('deactivated is not active, and good for nothing until the reactivation', async () => {
+  test('deactivated is not active, and cannot be used until the reactivation', async () => {
     const { url, named, plain } = await tokensOfMember();
     expect(await isActive(named)).toEqual([true, true]);
     await end('POST', `${url}/deactivate`);
@@ -311,7 +311,7 @@ test('using a token does not lengthen the session', async () => {
 });
 
 describe('introspection', () => {
-  test('tells what an access token of any audience stands for, until its session ends', async () => {
+  test('describes an access token of any audience, until its session ends', async () => {
     const robot = await world.machine();
     const person = await world.person();
     const orgId = await world.organization(person);

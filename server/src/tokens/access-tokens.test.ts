@@ -50,7 +50,7 @@ async function memberWith(permissions: readonly string[], keys: readonly string[
 }
 
 describe('an access token', () => {
-  test('is answered with its lifetime and nothing else, and is kept in no cache', async () => {
+  test('is returned only with its lifetime, and cannot be cached', async () => {
     const response = await request();
     expect(response.statusCode).toBe(200);
     expect(response.json()).toEqual({
@@ -90,7 +90,7 @@ describe('an access token', () => {
     });
   });
 
-  test('names the organization and what the person holds there, if it is asked for', async () => {
+  test('names the organization and the roles of the person there, if requested', async () => {
     const plain = await claimsOf();
     const member = await memberWith(['orders:read', 'orders:write']);
     expect(await claimsOf({ organizationId: orgId }, member)).toMatchObject({
@@ -150,7 +150,7 @@ describe('an access token', () => {
     expect(use.statusCode).toBe(200);
   });
 
-  test('lives as long as the app says and never longer than the session', async () => {
+  test('lasts as long as the app sets and never longer than the session', async () => {
     const elsewhere = await createWorld(app, {
       settings: { audiences, accessTokenLifeSeconds: 3600, sessionLifeSeconds: 1000, sessionIdleSeconds: 900 },
     });
@@ -171,7 +171,7 @@ describe('an access token', () => {
     expect(await lifeOf()).toBe(59);
   });
 
-  test('takes two statements, the session and what the token says, however often', async () => {
+  test('takes two statements for any number of calls, the session and the content of the token', async () => {
     for (const body of [{}, { organizationId: orgId }]) {
       await request(body);
       db.take();
@@ -254,7 +254,7 @@ describe('the keys of an app of an earlier version', () => {
     return old;
   }
 
-  test.each(['the key set is read', 'tokens are asked for'])('are made once, when %s', async (what) => {
+  test.each(['the key set is read', 'tokens are asked for'])('are created once, when %s', async (what) => {
     const old = await withoutKeys();
     const somebody = await old.person();
     const answers = await Promise.all(

@@ -101,7 +101,7 @@ describe('a header of one’s own choice is refused:', () => {
     }
   });
 
-  test('a kid that is a path, a query or nothing known', async () => {
+  test('a kid that is a path, a query or unknown', async () => {
     const cut = kid.slice(0, -1);
     for (const name of ['../../dev/null', "' OR 1=1 --", '\0', 'x\0', `${cut}\0`, `${cut}=`, cut, kid.toUpperCase()]) {
       expect(await use(signJwt(privateKey, name, claims))).toBe('401 unauthenticated');

@@ -30,7 +30,7 @@ const machineToken = async ({ machineUserId: clientId, clientSecret }: Machine, 
   return response.json<{ token: string }>().token;
 };
 
-describe('a token is not active, and nothing else is said of it:', () => {
+describe('a token is not active, and the response has no other field:', () => {
   test.each<[what: string, token: () => string | Promise<string>]>([
     ['one that nobody issued', () => `gh_s_${'x'.repeat(43)}`],
     ['something that is no token', () => 'no token at all'],
@@ -70,7 +70,7 @@ describe('a token is not active, and nothing else is said of it:', () => {
 });
 
 describe('an active token', () => {
-  test('of a session says whose it is', async () => {
+  test('of a session returns its user', async () => {
     const now = app.clock.now();
     const fresh = await world.signIn(person.email);
     expect((await introspect(fresh.token)).json()).toEqual({
@@ -114,7 +114,7 @@ describe('an active token', () => {
     },
   );
 
-  test('expires when it says', async () => {
+  test('expires at the returned time', async () => {
     const token = await machineToken(machine, 'documents');
     const { exp } = (await introspect(token)).json<{ exp: number }>();
     const other = await buildTestApp({ db: app.db, clock: { now: () => new Date(exp * 1000), advance: () => {} } });
@@ -159,7 +159,7 @@ test('calls of one moment share their statements, and each gets its own answer',
   expect(db.take().length).toBeLessThan(answers.length / 2);
 });
 
-test('asking counts as use: a session lives on while backends ask for it', async () => {
+test('introspection counts as use: a session does not expire while backends introspect it', async () => {
   const dayMs = 24 * 3_600_000;
   const used = await world.signIn(person.email);
   const unused = await world.signIn(person.email);

@@ -252,7 +252,7 @@ describe('a client authenticates', () => {
   });
 });
 
-describe('it says the same as the JSON route,', () => {
+describe('it returns the same as the JSON route,', () => {
   test.each<[kind: string, token: () => string | Promise<string>]>([
     ['of a session', () => person.token],
     ['of the access token of a person', () => signAccessToken(world, person.token)],
@@ -276,7 +276,7 @@ describe('it says the same as the JSON route,', () => {
   });
 });
 
-describe('a token is not active, and nothing else is said of it:', () => {
+describe('a token is not active, and the response has no other field:', () => {
   test.each<[what: string, token: () => string | Promise<string>]>([
     ['one that nobody issued', () => `gh_s_${'x'.repeat(43)}`],
     ['something that is no token', () => 'no token at all'],

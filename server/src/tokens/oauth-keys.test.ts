@@ -87,7 +87,7 @@ test('the key set may be kept for 5 minutes, and has no private part', async () 
 });
 
 describe('a rotation of the keys of people', () => {
-  test('publishes at once, signs after 15 minutes, and leaves the keys of machines alone', async () => {
+  test('publishes at once, signs after 15 minutes, and does not affect the keys of machines', async () => {
     const [ofMachines, old] = [await publishedIds('machine'), kidOf(await newToken())];
     const kid = await rotate('oauth');
     expect(new Set(await publishedIds('oauth'))).toEqual(new Set([old, kid]));
@@ -113,7 +113,7 @@ describe('a rotation of the keys of people', () => {
     expect(await publishedIds('oauth')).toEqual([kid]);
   });
 
-  test('of machines leaves the keys of people alone', async () => {
+  test('of machines does not affect the keys of people', async () => {
     const before = await publishedIds('oauth');
     await rotate('machine');
     expect(await publishedIds('oauth')).toEqual(before);
@@ -130,7 +130,7 @@ describe('a revocation', () => {
     expect(await use(machine.token)).toBe('200');
   });
 
-  test('does not reach a key of the other set', async () => {
+  test('does not affect a key of the other set', async () => {
     expect(await revoke('oauth', kidOf(machine.token))).toBe(false);
     expect(await revoke('machine', kidOf(await newToken()))).toBe(false);
     expect([await use(machine.token), await use(await newToken())]).toEqual(['200', '200']);

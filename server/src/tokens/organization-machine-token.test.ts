@@ -44,7 +44,7 @@ const byAdmin = (method: 'POST' | 'PATCH' | 'DELETE', url: string, body?: object
   world.call(method, url, { token: world.admin.token, ...(body && { body: { ...body } }) });
 
 describe('the token of a machine user of an organization', () => {
-  it('says what it holds there, and has no claim roles', async () => {
+  it('has its permissions there, and no claim `roles`', async () => {
     const token = await tokenOf();
     const { sub, client_id, secret_id, exp = 0, iat = 0, nbf = 0, jti, iss, ...claims } = decodeJwt(token);
     expect([sub, client_id, secret_id]).toEqual([machine.machineUserId, machine.machineUserId, machine.secretId]);
@@ -384,7 +384,7 @@ describe('introspection', () => {
     });
   });
 
-  it('calls it inactive when the organization, the audience or the secret is gone', async () => {
+  it('returns inactive when the organization, the audience or the secret no longer exists', async () => {
     const token = await tokenOf(machine, { audience: api });
     await byAdmin('PATCH', '/v1/authorization/apps/settings', { audiences: ['https://new.example.com'] });
     expect(await introspect(token)).toEqual({ active: false });

@@ -44,7 +44,7 @@ async function under(policy: Parameters<typeof setOrganizationPolicy>[2], work: 
 }
 
 describe('access tokens', () => {
-  test('are made only by sessions that meet the policy of their organization', async () => {
+  test('can be created only by sessions that meet the policy of their organization', async () => {
     const weak = await weakSession(world, owner);
     await under(required, async () => {
       const refused = await askFor(weak, orgId);
@@ -163,7 +163,7 @@ describe('API keys', () => {
     });
   });
 
-  test('record the methods of authentication: those of weaker sessions give nothing under a policy', async () => {
+  test('record the authentication methods: those of weaker sessions have no permissions under a policy', async () => {
     const weak = await ownerWithoutFactor();
     const [weakOnes, strongOnes] = [
       [await personalKey(world, weak, orgId), await organizationKey(world, weak, orgId)],
@@ -181,7 +181,7 @@ describe('API keys', () => {
     await proveFactor(world, owner, factor);
   });
 
-  test('of a session whose factor was removed since give nothing under a policy', async () => {
+  test('of a session whose factor was removed later have no permissions under a policy', async () => {
     const person = await ownerWithoutFactor();
     const own = await enrol(world, person);
     const removed = await world.call('DELETE', `${factorsUrl}/${own.id}`, { token: person.token });
@@ -192,7 +192,7 @@ describe('API keys', () => {
     });
   });
 
-  test('from before this was recorded give nothing under a policy, until an owner adopts them', async () => {
+  test('from before this was recorded have no permissions under a policy, until an owner adopts them', async () => {
     const key = await organizationKey(world, owner, orgId);
     const own = await personalKey(world, owner, orgId);
     await app.db.query(sql`UPDATE api_keys SET amr = NULL WHERE app_id = ${world.appId}`);

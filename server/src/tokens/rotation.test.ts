@@ -123,7 +123,7 @@ test('deleting a secret while it is in use ends in refusals only, never in a fai
   }
 });
 
-test('a request for a token waits for nobody who has the machine user locked', async () => {
+test('a request for a token does not wait for a lock on the machine user', async () => {
   // The embedded database has one session: nobody else can hold a lock in it.
   if (app.db.engine === 'embedded') return;
   const { machineUserId, clientSecret } = await world.machine();

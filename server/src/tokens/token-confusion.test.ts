@@ -154,7 +154,7 @@ test('this API accepts exactly these', async () => {
   }
 });
 
-test('tokens of the second key set never carry the claim by which machines are known', () => {
+test('tokens of the second key set never have the claim that identifies machines', () => {
   for (const [what, token] of Object.entries(tokens)) {
     if (!what.startsWith('person') && !what.startsWith('organization machine')) continue;
     const { roles, sid, secret_id } = decodeJwt(token);
@@ -260,7 +260,7 @@ describe('a token that is signed with a key of ours is refused', () => {
     );
   });
 
-  test('of a machine that says it is a person, or the other way round', async () => {
+  test('of a machine that claims to be a person, or the other way round', async () => {
     const ofMachine = { ...claimsOf('machine, this API'), token_use: 'user', sid: person.sessionId };
     const ofPerson = { ...claimsOf('person, this API'), secret_id: machine.secretId, roles: ['GENERIC_MACHINE_USER'] };
     for (const set of ['signingKeys', 'oauthKeys'] as const) {

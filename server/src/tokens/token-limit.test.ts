@@ -23,8 +23,8 @@ async function exhaust(machine: Machine): Promise<void> {
   for (let count = 1; count < perMinute; count += 1) expect((await getToken(machine)).statusCode).toBe(200);
 }
 
-describe('a machine user that asks for tokens too often', () => {
-  test('is refused until its time comes, and told when that is', async () => {
+describe('a machine user that requests tokens too often', () => {
+  test('is refused until its time, which the response has', async () => {
     const machine = await world.machine();
     await exhaust(machine);
     const refused = await getToken(machine);
@@ -35,7 +35,7 @@ describe('a machine user that asks for tokens too often', () => {
     expect(problem(await getToken(machine))).toBe('429 rate_limited');
   });
 
-  test('keeps the tokens that it has, and keeps nobody else from theirs', async () => {
+  test('keeps its tokens, and does not block other machine users', async () => {
     const [machine, other] = [await world.machine(), await world.machine()];
     await exhaust(machine);
     expect(problem(await getToken(machine))).toBe('429 rate_limited');
@@ -60,7 +60,7 @@ describe('a machine user that asks for tokens too often', () => {
     await other.app.close();
   });
 
-  test('cannot be made one by somebody who knows its client id but no secret', async () => {
+  test('cannot be authenticated by its client id without a secret', async () => {
     const machine = await world.machine();
     for (let count = 0; count < 3 * perMinute; count += 1) {
       expect(problem(await getToken({ ...machine, clientSecret: 'wrong' }))).toBe('401 invalid_client');
@@ -69,7 +69,7 @@ describe('a machine user that asks for tokens too often', () => {
   });
 });
 
-test('an app that says nothing lets a machine user have 600 tokens a minute', async () => {
+test('by default, a machine user gets 600 tokens a minute', async () => {
   const { json } = await world.operate('GET', `/v1/platform/apps/${world.appName}`);
   expect(json<object>()).toMatchObject({ settings: { limits: { tokenRequestsPerMachinePerMinute: perMinute } } });
   const settings = { limits: { tokenRequestsPerMachinePerMinute: 0 } };

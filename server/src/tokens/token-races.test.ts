@@ -132,7 +132,7 @@ describe('a token that was looked up is decided on again by the statement of the
     expect(await metadataOf(scene)).toEqual({});
   });
 
-  test('signing out: this change is made, the next one is refused', async () => {
+  test('signing out: this change is applied, the next one is refused', async () => {
     const scene = await createScene();
     const answer = await during(scene, { call: change(scene), text: lookup, when: 'after', end: 'signing out' });
     expect(outcome(answer)).toBe('200');

@@ -87,7 +87,7 @@ describe('a token is refused', () => {
 });
 
 describe('a token', () => {
-  test('comes with its life and nothing else', async () => {
+  test('is returned only with its lifetime', async () => {
     const response = await request();
     expect(response.statusCode).toBe(200);
     expect(response.json()).toEqual({
@@ -166,7 +166,7 @@ describe('a token', () => {
     expect(await use(await tokenFor())).toBe('200');
   });
 
-  test('lives as long as the app wants, from the next one on', async () => {
+  test('lasts as long as the app sets, from the next one', async () => {
     const short = await createWorld(app, { settings: { machineTokenLifeSeconds: 300 } });
     const theirs = await short.machine();
     const response = await request({}, short, theirs);

@@ -51,7 +51,7 @@ describe.each([
   ['deletion', remove],
   ['deactivation', deactivate],
 ])('%s is refused', (_, act) => {
-  test('of a super admin to a machine, which changes nothing', async () => {
+  test('of a super admin to a machine user, which changes nothing', async () => {
     await makeSuperAdmin(person);
     const machine = await world.machine();
     expect(problem(await act(person.userId, machine.token))).toBe('403 access_denied');
@@ -121,7 +121,7 @@ describe('when requests race', () => {
 });
 
 describe('a deactivated user', () => {
-  test('is out at once, loses nothing, and is back when reactivated', async () => {
+  test('is signed out at once, keeps all data, and can sign in again after the reactivation', async () => {
     const orgId = await world.organization(await world.person());
     const member = await world.member(orgId);
     const answer = await deactivate(member.userId);
@@ -168,7 +168,7 @@ describe('a deactivated user', () => {
 });
 
 describe('a deleted user', () => {
-  test('is gone at once, and the address is free', async () => {
+  test('is deleted at once, and the address is free', async () => {
     const machine = await world.machine();
     const answer = await remove(person.userId, machine.token);
     expect([answer.statusCode, answer.json()]).toEqual([200, { message: `User ${person.userId} deleted` }]);
@@ -193,14 +193,14 @@ describe('a deleted user', () => {
     expect(await totals()).toEqual([before - 1, 1]);
   });
 
-  test('who was a super admin: the others are told', async () => {
+  test('who was a super admin: the others are notified', async () => {
     await makeSuperAdmin(person);
     await remove(person.userId, person.token);
     const { purpose, text } = await world.mail(world.admin.email);
     expect([purpose, text.includes(person.email)]).toEqual(['super_admin_removed', true]);
   });
 
-  test('leaves the id in the audit, and no address of theirs', async () => {
+  test('keeps the id in the audit, without an address', async () => {
     await remove(person.userId, (await world.machine()).token);
     const events = await app.db.query(sql`
       SELECT action, ip IS NULL AS cleared FROM audit_events
@@ -212,7 +212,7 @@ describe('a deleted user', () => {
     ]);
   });
 
-  test('by themselves, a super admin, leaves no address with the deletion either', async () => {
+  test('by themselves, a super admin, removes the address from the deletion event too', async () => {
     await makeSuperAdmin(person);
     await remove(person.userId, person.token);
     const events = await app.db.query(sql`

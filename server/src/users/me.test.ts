@@ -63,7 +63,7 @@ describe('introspection is refused', () => {
 });
 
 describe('introspection', () => {
-  test('answers with the user and the session and nothing else', async () => {
+  test('returns only the user and the session', async () => {
     const person = await world.person({ verified: false });
     const response = await read(person);
     expect(response.statusCode).toBe(200);
@@ -107,7 +107,7 @@ describe('organizations of introspection', () => {
     expect(await organizations(person)).toEqual([]);
   });
 
-  test('say what the user is there: roles, manager roles, permissions', async () => {
+  test('return the roles, manager roles and permissions of the user there', async () => {
     const owner = await world.person();
     const orgId = await world.organization(owner, { name: 'What am I' });
     const membership = { id: orgId, name: 'What am I', status: 'Active', roles: [], managerRoles: [], permissions: [] };
@@ -136,13 +136,13 @@ describe('organizations of introspection', () => {
     expect((await organizations(person))?.map(({ id }) => id)).toEqual([first, second]);
   });
 
-  test('do not hold what is only an invitation', async () => {
+  test('do not include roles of a pending invitation', async () => {
     const person = await world.person({ verified: false });
     await world.organization(person);
     expect(await organizations(person)).toEqual([]);
   });
 
-  test('come with whether the user is a super admin', async () => {
+  test('are returned with `isSuperAdmin`', async () => {
     const person = await world.person();
     for (const [who, isSuperAdmin] of [
       [person, false],

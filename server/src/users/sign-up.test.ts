@@ -157,7 +157,7 @@ describe('a taken address', () => {
     expect((await signUp({ email }, other)).statusCode).toBe(201);
   });
 
-  test('tells its owner, at most once an hour', async () => {
+  test('notifies its owner, at most once an hour', async () => {
     const { email } = await world.person();
     const told = async () => (await world.mails(email)).filter(({ purpose }) => purpose === 'sign_up_attempted').length;
     await signUp({ email: email.toUpperCase() });
@@ -186,7 +186,7 @@ describe('a taken address', () => {
 });
 
 describe('a sign-up', () => {
-  test('answers with the session and nothing else', async () => {
+  test('returns only the session', async () => {
     const response = await signUp();
     expect(response.statusCode).toBe(201);
     expect(response.json()).toEqual({
@@ -203,7 +203,7 @@ describe('a sign-up', () => {
     expect(response.cookies[0]).toEqual({ name: 'session-token', value, ...attributes });
   });
 
-  test('stores what was given, unverified, with the stored form of the address', async () => {
+  test('stores the given fields, unverified, with the stored form of the address', async () => {
     const given = { phoneNumber: '+4915112345678', metadata: { plan: 'pro' }, language: 'ar' };
     const response = await signUp({ ...given, email: ' Jon.Doe+News@BÜCHER.example ' });
     const { userId } = response.json<{ userId: string }>();
@@ -260,7 +260,7 @@ describe('a sign-up', () => {
     expect(withNonsense.statusCode).toBe(201);
   });
 
-  test('is told to the audit as the deed of the new user', async () => {
+  test('is recorded in the audit as an action of the new user', async () => {
     const { userId } = (await signUp()).json<{ userId: string }>();
     const actor = `user ${userId}`;
     expect((await world.events()).at(-1)).toMatchObject({ action: 'user.signed_up', actor, target: actor });
@@ -268,7 +268,7 @@ describe('a sign-up', () => {
 });
 
 describe('on https', () => {
-  test('a twin cookie of the app goes along, both secure, SameSite by the setting of the app', async () => {
+  test('a second cookie of the app is set, both are secure, SameSite follows the setting of the app', async () => {
     const secure = await buildTestApp({ env: { PUBLIC_URL: 'https://id.example.com' } });
     try {
       const site = await createWorld(secure, { settings: { cookieSameSite: 'none', sessionLifeSeconds: 600 } });

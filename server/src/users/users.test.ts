@@ -31,7 +31,7 @@ async function organization() {
 }
 
 describe('names', () => {
-  test('are trimmed, and keep what is within', async () => {
+  test('are trimmed only at both ends', async () => {
     const person = await world.person();
     await update(person, { firstName: ' \t Anna  Maria\u00A0', lastName: '\u3000de la\u200Dcroix ' });
     const expected = { firstName: 'Anna  Maria', lastName: 'de la\u200Dcroix' };
@@ -101,7 +101,7 @@ describe('names', () => {
 });
 
 describe('a user is read', () => {
-  test('by nobody who has nothing to do with them', async () => {
+  test('by nobody outside the organization', async () => {
     const [one, other] = [await organization(), await organization()];
     const elsewhere = await createWorld(app);
     const strangers = [await world.person(), other.owner, other.manager, other.member];
@@ -233,7 +233,7 @@ describe('an update of a user is refused', () => {
 });
 
 describe('an update of a user', () => {
-  test('answers with the message, for themselves, super admins and machines', async () => {
+  test('returns the message, for themselves, super admins and machines', async () => {
     const person = await world.person();
     for (const [index, caller] of [person, world.admin, await world.machine()].entries()) {
       const response = await update(person, { firstName: `Name ${index}` }, caller);
@@ -243,7 +243,7 @@ describe('an update of a user', () => {
     }
   });
 
-  test('leaves what is absent, clears what is null', async () => {
+  test('keeps absent fields, clears those that are null', async () => {
     const person = await world.person();
     await update(person, { phoneNumber: '+4915112345678', language: 'ar' });
     await update(person, { lastName: 'Smith' });
@@ -268,14 +268,14 @@ describe('an update of a user', () => {
     expect(await isVerified()).toBe(false);
   });
 
-  test('of nothing changes nothing and tells the audit nothing', async () => {
+  test('of nothing changes nothing and is not recorded in the audit', async () => {
     const person = await world.person();
     const events = (await world.events()).length;
     for (const body of [{}, { metadata: {} }]) expect((await update(person, body, person)).statusCode).toBe(200);
     expect(await world.events()).toHaveLength(events);
   });
 
-  test('tells the audit names, never values', async () => {
+  test('records names in the audit, never values', async () => {
     const person = await world.person();
     await update(person, { firstName: 'Secretive', metadata: { plan: 'secret value' } }, person);
     const event = (await world.events()).at(-1);
@@ -297,7 +297,7 @@ describe('metadata of a user', () => {
     expect(await metadataOf(person)).toEqual({ b: '3', c: '' });
   });
 
-  test('holds 30 items and no more; what does not fit changes nothing', async () => {
+  test('has at most 30 items; a request for more changes nothing', async () => {
     const person = await world.person();
     expect((await update(person, { metadata: keys(0, 30) }, person)).statusCode).toBe(200);
     const refused = await update(person, { firstName: 'Eve', metadata: { key0: 'new', key30: 'value' } }, person);
@@ -308,7 +308,7 @@ describe('metadata of a user', () => {
     expect(await metadataOf(person)).toEqual(keys(1, 31));
   });
 
-  test('holds 30 items under concurrent writers too', async () => {
+  test('has at most 30 items under concurrent writers too', async () => {
     const person = await world.person();
     const attempts = Array.from({ length: 40 }, (_, index) => update(person, { metadata: keys(index, index + 1) }));
     const statuses = (await Promise.all(attempts)).map(({ statusCode }) => statusCode);
