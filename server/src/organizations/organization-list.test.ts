@@ -71,7 +71,7 @@ describe('listing organizations is refused', () => {
     expect(problem(await world.call('GET', `${url}?pageSize=1`))).toBe('401 unauthenticated');
   });
 
-  test('with a cursor beside a page', async () => {
+  test('with both a cursor and a page', async () => {
     const { metadata } = await read('?pageSize=1');
     for (const page of [0, 1]) {
       const response = await list(`?pageSize=1&page=${page}&cursor=${metadata.nextCursor}`);

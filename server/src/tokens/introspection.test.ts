@@ -143,7 +143,7 @@ describe('it is refused', () => {
   });
 });
 
-test('calls of one moment share their statements, and each gets its own answer', async () => {
+test('concurrent calls share their statements, and each gets its own result', async () => {
   const ended = await world.signIn(person.email);
   await world.call('DELETE', `/v1/authentication/users/sessions/${ended.sessionId}`, { token: ended.token });
   const other = await world.machine();

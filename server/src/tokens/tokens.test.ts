@@ -136,7 +136,7 @@ describe('a token', () => {
     expect(new Set(tokens.map((token) => decodeJwt(token).jti)).size).toBe(5);
   });
 
-  test('is issued with any credential sent along', async () => {
+  test('is issued also if the request has a credential', async () => {
     const body = { clientId: machine.machineUserId, clientSecret: machine.clientSecret };
     expect((await world.call('POST', url, { token: 'nonsense', body })).statusCode).toBe(200);
   });
