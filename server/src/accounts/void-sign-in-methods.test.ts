@@ -54,6 +54,8 @@ const roleOf: Readonly<Record<string, 'sign-in method' | 'data' | 'relation'>> =
   member_roles: 'relation',
   // Secrets that the user created for an organization; a stranger who created them may have a copy.
   organization_machine_secrets: 'sign-in method',
+  // Counts an organization in the quota of its creator. It grants no access: the membership is a row of `members`.
+  organization_creators: 'relation',
   invitations: 'relation',
 };
 
@@ -116,6 +118,8 @@ test('rule (P) empties every sign-in method, and keeps data and relations', asyn
   const body = { email, firstName: 'Jane', lastName: 'Roe' };
   await world.call('POST', `/v1/authorization/organizations/${orgId}/owners`, { token: admin.token, body });
   await enableOrganizationMachines(world);
+  await app.db.query(sql`
+    INSERT INTO organization_creators (app_id, org_id, user_id) VALUES (${world.appId}, ${orgId}, ${userId})`);
   const { secretId } = await world.organizationMachine(orgId);
   await app.db.query(sql`
     UPDATE organization_machine_secrets SET created_by_user_id = ${userId}
