@@ -5,7 +5,8 @@ import { human, nobody, type Prepared, type SampleCalls } from './sample.ts';
 import { addTo, type Stage } from './stage.ts';
 import { linked } from './identity-providers.ts';
 import { expectNothingLeftOver } from './invitations.ts';
-import { boundToOne, freshMember, unique } from './users.ts';
+import { boundToOne, freshMember } from './users.ts';
+import { unique } from '../world/names.ts';
 import { runTask } from '../tasks.ts';
 import { createWorld, password, type Person } from '../world/world.ts';
 

@@ -7,7 +7,8 @@ import { enrol } from '../world/factors.ts';
 import { codeRequestUrl, enableSignInCodes } from '../world/sign-in-codes.ts';
 import { human, nobody, type Prepared, robot, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
-import { freshMember, unique } from './users.ts';
+import { freshMember } from './users.ts';
+import { unique } from '../world/names.ts';
 import { type Person, password } from '../world/world.ts';
 
 const governors = ['superAdmin', 'machine'] as const;

@@ -3,7 +3,7 @@ import { pngOf } from '../images.ts';
 import { enableOrganizationBranding, setOrganizationLogo } from '../world/branding.ts';
 import { human, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
-import { unique } from './users.ts';
+import { unique } from '../world/names.ts';
 
 /** The app lets organizations have a look, and ours has one with a logo. */
 async function withLook({ world, orgId }: Stage): Promise<void> {

@@ -3,7 +3,8 @@ import { human, type Prepared, type SampleCall } from './sample.ts';
 import { ownPassword, personWithOwnPassword } from './accounts.ts';
 import { addTo, type Stage } from './stage.ts';
 import { notByManagers, ofOurPeople } from './members.ts';
-import { boundToOne, freshMember, unique } from './users.ts';
+import { boundToOne, freshMember } from './users.ts';
+import { unique } from '../world/names.ts';
 import type { Person } from '../world/world.ts';
 
 const aboveManagers = ['owner', 'superAdmin', 'machine'] as const;

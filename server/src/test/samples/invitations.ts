@@ -3,7 +3,7 @@ import { sql } from '../../db/db.ts';
 import { overOrganization } from '../../access/access.ts';
 import { human, type Prepared, robot, type SampleCalls } from './sample.ts';
 import { addTo, type Stage } from './stage.ts';
-import { unique } from './users.ts';
+import { unique } from '../world/names.ts';
 
 const owners = ['owner', 'superAdmin'] as const;
 const aboveManagers = [...owners, 'machine'] as const;

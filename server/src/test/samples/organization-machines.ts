@@ -3,7 +3,7 @@ import { sql } from '../../db/db.ts';
 import { overOrganization } from '../../access/access.ts';
 import { human, type Prepared, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
-import { unique } from './users.ts';
+import { unique } from '../world/names.ts';
 
 const owners = ['owner', 'superAdmin', 'machine'] as const;
 const target = ['organization_machine', 'machineUserId'] as const;

@@ -4,7 +4,8 @@ import { overOrganization } from '../../access/access.ts';
 import { human, type Prepared, robot, type SampleCall, type SampleCalls } from './sample.ts';
 import { samplesOfOrganizationBranding } from './branding.ts';
 import { addTo, type Stage } from './stage.ts';
-import { freshMember, unique } from './users.ts';
+import { freshMember } from './users.ts';
+import { unique } from '../world/names.ts';
 
 const everybody = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin', 'machine'] as const;
 const owners = ['owner', 'superAdmin'] as const;

@@ -1,7 +1,7 @@
 import { assetUrl } from '../../http/assets.ts';
 import { anotherService } from '../access-tokens.ts';
 import { human, nobody, operator, type SampleCall, type SampleCalls } from './sample.ts';
-import { unique } from './users.ts';
+import { unique } from '../world/names.ts';
 import { password } from '../world/world.ts';
 
 /** A page or probe without preparation. */

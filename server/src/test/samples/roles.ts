@@ -3,7 +3,8 @@ import { sql } from '../../db/db.ts';
 import { overOrganization } from '../../access/access.ts';
 import { human, type Prepared, robot, type SampleCalls } from './sample.ts';
 import { addTo, type Stage } from './stage.ts';
-import { freshMember, unique } from './users.ts';
+import { freshMember } from './users.ts';
+import { unique } from '../world/names.ts';
 import type { World } from '../world/world.ts';
 
 const owners = ['owner', 'superAdmin', 'machine'] as const;

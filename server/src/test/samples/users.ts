@@ -5,13 +5,11 @@ import type { ErrorCode } from '../../http/errors.ts';
 import { personWithMailedLink } from '../access.callers.ts';
 import { type Caller, human, nobody, robot, type SampleCalls } from './sample.ts';
 import { addTo, type Stage } from './stage.ts';
+import { unique } from '../world/names.ts';
 import { enableSignInCodes, requestAndSend } from '../world/sign-in-codes.ts';
 import { password, type Person, type World } from '../world/world.ts';
 
 export const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
-
-let counter = 0;
-export const unique = (word: string): string => `${word}-${(counter += 1)}`;
 
 /** A new member of the organization. */
 export async function freshMember(stage: Stage, options: { verified?: boolean } = {}): Promise<Person> {
