@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idOf, outputId, s256Challenge, text, time } from '../http/fields.ts';
+import { idOf, optional, outputId, s256Challenge, text, time } from '../http/fields.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 
 const returnTo = text({ min: 1, max: 2000 }).meta({
@@ -16,7 +16,7 @@ export const createExchangeCode = z
   .strictObject({
     returnTo,
     codeChallenge: s256Challenge,
-    organizationId: idOf('the organization that the person has chosen, one of their own').optional(),
+    organizationId: optional(idOf('the organization that the person has chosen, one of their own')),
   })
   .meta({
     id: 'CreateExchangeCodeRequest',
