@@ -1460,7 +1460,7 @@ export type CreateExchangeCodeRequest = {
     /**
      * Id of the organization that the person has chosen, one of their own.
      */
-    organizationId?: string;
+    organizationId?: string | null;
 };
 
 /**

@@ -64,8 +64,8 @@ async function organizationOf({ services, appId, orgId }: Call): Promise<Organiz
 const showing = {
   method: 'POST',
   tag: 'authorization',
-  audit: noAudit('It changes nothing.'),
-  idempotency: nothingKept('It changes nothing.'),
+  audit: noAudit('A preview is shown. Nothing changes.'),
+  idempotency: nothingKept('A preview is shown. Nothing changes.'),
   response: { status: 200, description: 'The page.', body: brandingPreview },
 } as const;
 
