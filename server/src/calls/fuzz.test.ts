@@ -287,9 +287,17 @@ function send(route: Route, attempt: Attempt, token: string): Promise<LightMyReq
   });
 }
 
+/** A browser that opens an address of the hosted pages gets a refusal as a page. */
+const isOpened = ({ method, url }: Route): boolean => method === 'GET' && /^\/(?:apps|idps)\//.test(url);
+
 /** Type and shape of the refusals of a route. */
-function refusalOf({ oauth, page }: Route) {
-  if (page) return { type: /^(application\/problem\+json|text\/html; charset=utf-8)$/, shape: z.unknown() };
+function refusalOf(route: Route) {
+  const { oauth, page } = route;
+  if (page || isOpened(route))
+    return {
+      type: /^(application\/problem\+json|text\/html; charset=utf-8)$/,
+      shape: page ? z.unknown() : problem.optional(),
+    };
   if (oauth) return { type: /^application\/(problem\+)?json/, shape: z.union([oauthError, problem]) };
   return { type: /^application\/problem\+json$/, shape: problem };
 }
