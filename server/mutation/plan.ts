@@ -4,8 +4,6 @@ import { appendFileSync, readFileSync } from 'node:fs';
 export interface Plan {
   /** Guards to remove while single tests run. */
   readonly guards: readonly number[];
-  /** Guards for which only this many tests are run, because no failure is expected. */
-  readonly expected: readonly number[];
   /** A guard that is removed before the file prepares itself. */
   readonly fromTheStart?: number;
 }

@@ -82,7 +82,6 @@ const nameOf = ({ file, line, original, replacement }: Mutant): string =>
 /** Tests guards in one test file after the other, until a test fails without the guard. */
 class Trial {
   readonly #open: Map<number, Mutant>;
-  readonly #expected: readonly number[];
   readonly #reached = new Set<number>();
   /** The guards that were reached only during the preparation of a test file, with those files. */
   readonly #prepared = new Map<number, string[]>();
@@ -92,7 +91,6 @@ class Trial {
 
   constructor(mutants: readonly Mutant[]) {
     this.#open = new Map(mutants.map((mutant) => [mutant.id, mutant]));
-    this.#expected = mutants.filter((mutant) => harmlessnessOf(mutant) !== undefined).map(({ id }) => id);
   }
 
   async run(files: readonly string[]): Promise<void> {
@@ -103,10 +101,7 @@ class Trial {
 
   async #runSuite(suite: string): Promise<void> {
     if (this.#open.size === 0) return;
-    const { passed, output, findings } = await runSuite(suite, {
-      guards: [...this.#open.keys()],
-      expected: this.#expected,
-    });
+    const { passed, output, findings } = await runSuite(suite, { guards: [...this.#open.keys()] });
     if (!passed) throw new Error(`the tests of ${suite} fail without any mutant:\n${output.slice(-4000)}`);
     for (const finding of findings) this.#learn(suite, finding);
   }
@@ -120,7 +115,7 @@ class Trial {
   async #tryFromTheStart(id: number, files: readonly string[]): Promise<void> {
     for (const suite of files) {
       if (!this.#open.has(id)) return;
-      const { passed } = await runSuite(suite, { guards: [], expected: [], fromTheStart: id });
+      const { passed } = await runSuite(suite, { guards: [], fromTheStart: id });
       if (!passed) this.#catch(id, suite);
     }
   }

@@ -1,44 +1,43 @@
 import { expect, type RunnerTestCase, TestRunner } from 'vitest';
 import { withoutTimePassing } from '../src/test/clock.ts';
 import { undoEverywhere } from '../src/test/undo.ts';
+import { Groups } from './groups.ts';
 import { noteFinding, readPlan } from './plan.ts';
 
-/** After this many passing tests, an expected survivor counts as one. */
-const triesOfExpected = 10;
-
 const plan = readPlan();
-/** Number of further tests for each guard. */
-const open = new Map(plan.guards.map((id) => [id, plan.expected.includes(id) ? triesOfExpected : Infinity]));
+const open = new Set(plan.guards);
+const groups = new Groups();
 const prepared = new Set<number>();
 const reported = new Set<number>();
 
-let gone = plan.fromTheStart;
+const goneAtFirst: readonly number[] = plan.fromTheStart === undefined ? [] : [plan.fromTheStart];
+let gone = goneAtFirst;
 let reached = prepared;
 
 Object.assign(globalThis, {
   __isGone: (id: number): boolean => {
     reached.add(id);
-    return id === gone;
+    return gone.includes(id);
   },
 });
 
 /** The changes of the body are undone, and the clock is restored, so no token expires, however often the body runs. */
 const undone = (body: () => Promise<void>): Promise<void> => withoutTimePassing(() => undoEverywhere(body));
 
-/** Whether the body of the test passes without a guard. Its changes are undone. */
-async function passes(body: () => Promise<void>, guard: number | undefined): Promise<boolean> {
-  gone = guard;
+/** Whether the body of the test passes without guards. Its changes are undone. */
+async function passes(body: () => Promise<void>, without: readonly number[]): Promise<boolean> {
+  gone = without;
   try {
     await undone(body);
     return true;
   } catch {
     return false;
   } finally {
-    gone = plan.fromTheStart;
+    gone = goneAtFirst;
   }
 }
 
-/** Runs the body of every test once unchanged, and once without each guard that it reaches. */
+/** Runs the body of every test once unchanged, and again without the guards that it reaches. */
 // oxlint-disable-next-line import/no-default-export -- what vitest asks for
 export default class extends TestRunner {
   async runTask(test: RunnerTestCase): Promise<void> {
@@ -46,22 +45,15 @@ export default class extends TestRunner {
     reached = new Set();
     await undone(body);
     const guards = [...reached].filter((id) => open.has(id));
-    for (const id of guards) await this.#tryWithout(id, body, expect.getState().currentTestName ?? test.name);
-    reached = prepared;
-  }
-
-  async #tryWithout(id: number, body: () => Promise<void>, name: string): Promise<void> {
-    if (!reported.has(id)) noteFinding({ reached: id });
-    reported.add(id);
-    if (!(await passes(body, id))) {
-      if (!(await passes(body, undefined))) throw new Error(`fails even with the guard ${id} after it was gone`);
-      noteFinding({ caught: id, by: name });
+    for (const id of guards) if (!reported.has(id)) noteFinding({ reached: id });
+    for (const id of guards) reported.add(id);
+    const caught = await groups.detect(guards, (without) => passes(body, without));
+    if (caught.length > 0 && !(await passes(body, []))) throw new Error('fails even with all guards');
+    for (const id of caught) {
+      noteFinding({ caught: id, by: expect.getState().currentTestName ?? test.name });
       open.delete(id);
-      return;
     }
-    const left = (open.get(id) ?? 0) - 1;
-    if (left > 0) open.set(id, left);
-    else open.delete(id);
+    reached = prepared;
   }
 
   override onAfterRunFiles(): void {
