@@ -201,6 +201,7 @@ export const harmless: readonly Harmless[] = [
       'DELETE FROM sessions WHERE app_id = ${appId} AND user_id = ${userId}',
       'the ids are of sessions of the user',
     ],
+    [app, 'function replaceToken', 'the token of a session is random'],
     [app, 'function holdSession', once('a session')],
     [appOfAsked('s'), 'function findSessionsOfAccessTokens', once('a session')],
     [appOfAsked('u'), 'function findSessionsOfAccessTokens', once('a user')],

@@ -319,7 +319,16 @@ const appSamples: SampleCalls = {
       prepare: ({ world }) => ({ as: human(world.admin), body: {} }),
     },
   ],
-  getBranding: [{ admits: ['superAdmin'], prepare: ({ world }) => ({ as: human(world.admin) }) }],
+  getBranding: [
+    {
+      admits: ['superAdmin'],
+      prepare: async ({ world }) => {
+        const body = { name: 'Acme' };
+        await world.call('PATCH', '/v1/authorization/branding', { token: world.admin.token, body });
+        return { as: human(world.admin) };
+      },
+    },
+  ],
   updateBranding: [
     {
       admits: ['superAdmin'],
