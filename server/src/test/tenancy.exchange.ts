@@ -1,3 +1,5 @@
+import type { LightMyRequestResponse } from 'fastify';
+import type { Route } from '../calls/route.ts';
 import type { Prepared } from './samples/sample.ts';
 
 /** A call in which one of our values was replaced by the corresponding value of another tenant. */
@@ -32,4 +34,18 @@ export const wholeExchange = (theirs: Prepared): Exchange => ({ what: 'everythin
 export function textsOf(value: unknown): string[] {
   if (typeof value === 'string') return value.length > 5 ? [value] : [];
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsOf) : [];
+}
+
+/** A response; for a change, only the parts that are equal in every call. */
+export function bodyOf({ method }: Route, response: LightMyRequestResponse): unknown {
+  if (response.statusCode >= 400 || response.body === '') return undefined;
+  const body = response.json<unknown>();
+  return method === 'GET' ? body : withoutTexts(body);
+}
+
+function withoutTexts(value: unknown): unknown {
+  if (typeof value === 'string') return 'text';
+  if (Array.isArray(value)) return value.map(withoutTexts);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutTexts(inner)]));
 }

@@ -10,9 +10,10 @@ import { leaveOpenBusiness } from './open-business.ts';
 import { withoutTimePassing } from './clock.ts';
 import { openTestDatabase } from './database.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
-import { type Exchange, singleExchanges, textsOf, wholeExchange } from './tenancy.exchange.ts';
+import { bodyOf, type Exchange, singleExchanges, textsOf, wholeExchange } from './tenancy.exchange.ts';
 import type { UndoableDb } from './undo.ts';
 import { linked } from './samples/identity-providers.ts';
+import { setRelyingParty } from './world/passkeys.ts';
 import { createWorld, type World } from './world/world.ts';
 
 let db: UndoableDb;
@@ -177,5 +178,44 @@ describe('another organization and its people are unchanged after', () => {
     const response = await perform(stage.world, route, prepared, { token: prepared.as.token });
     expect(response.statusCode).toBe(route.response.status);
     expect(await digestOfRowsNaming(app.db, ids)).toEqual(before);
+  });
+});
+
+/** The people of a call also own another organization. */
+async function ownNextDoor({ as, addressed, params, body }: Prepared): Promise<void> {
+  const { appId } = stage.world;
+  const concerned = [as, addressed].filter((caller) => caller?.kind === 'user').map((caller) => caller?.id);
+  const ids = [...concerned, params?.['userId'], body?.['userId']].filter((id) => typeof id === 'string');
+  const found = await app.db.query<{ id: string }>(sql`
+    SELECT id FROM users WHERE app_id = ${appId} AND id = ANY (${ids}::bigint[]) AND state = 'ACTIVE'`);
+  for (const { id } of found) await addTo(nextDoor, id, 'writer');
+  await app.db.query(sql`
+    UPDATE members SET is_owner = true, is_manager = true
+    WHERE app_id = ${appId} AND org_id = ${nextDoor.orgId} AND user_id = ANY (${found.map(({ id }) => id)}::bigint[])`);
+}
+
+describe('a response does not depend on another organization:', () => {
+  const isOfOrganization = ({ route: { access } }: Case) => access.target === 'organization';
+  const seesTheApp = ({ kind, id }: Caller) => kind === 'machine' || id === stage.world.admin.userId;
+
+  // The app of this call has no factors but mail, so that nobody next door can have others.
+  const callable = ofApps.filter(({ route }) => route.operationId !== 'sendSecondFactorCode');
+
+  it.each(byName(callable))('%s', async (_, one) => {
+    await setRelyingParty(stage.world);
+    const prepared = await one.sample.prepare(stage);
+    const { token, ...caller } = isOfOrganization(one) ? prepared.as : (boundCaller(one, prepared) ?? prepared.as);
+    if (!isOfOrganization(one) && seesTheApp({ token, ...caller })) return;
+    const respond = () =>
+      db.undo(async () => {
+        const response = await perform(stage.world, one.route, prepared, { token });
+        return { outcome: outcomeOf(response), body: bodyOf(one.route, response) };
+      });
+    const before = await respond();
+    await withoutTimePassing(() => leaveOpenBusiness(nextDoor));
+    expect(await respond()).toEqual(before);
+    if (!isOfOrganization(one)) return;
+    await ownNextDoor(prepared);
+    expect(await respond()).toEqual(before);
   });
 });

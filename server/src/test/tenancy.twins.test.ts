@@ -1,8 +1,6 @@
-import type { LightMyRequestResponse } from 'fastify';
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { raw, type Sql, sql, type Tx } from '../db/db.ts';
 import { replaceSealedMail } from '../email/mails.store.ts';
-import type { Route } from '../calls/route.ts';
 import { generateSigningKey, revokeKey, rotateSigningKey } from '../keys/signing-keys.ts';
 import {
   keySets,
@@ -19,6 +17,7 @@ import { createStage, freshenSessions, type Stage } from './samples/stage.ts';
 import { openTestDatabase } from './database.ts';
 import { recordingDb, type RecordingDb } from './recording-db.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
+import { bodyOf } from './tenancy.exchange.ts';
 import { clearApp, fillApp, type Rows, type Table, tablesOfApps, takeRows } from './tenancy.twin.ts';
 import type { UndoableDb } from './undo.ts';
 import { createWorld, password, problem } from './world/world.ts';
@@ -113,20 +112,6 @@ interface Outcome {
   readonly body: unknown;
   /** The remaining rows of our app in the tables that the call uses. */
   readonly left: Readonly<Record<string, string>>;
-}
-
-/** A response; for a change, only the parts that are equal in every call. */
-function bodyOf({ method }: Route, response: LightMyRequestResponse): unknown {
-  if (response.statusCode >= 400 || response.body === '') return undefined;
-  const body = response.json<unknown>();
-  return method === 'GET' ? body : withoutTexts(body);
-}
-
-function withoutTexts(value: unknown): unknown {
-  if (typeof value === 'string') return 'text';
-  if (Array.isArray(value)) return value.map(withoutTexts);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutTexts(inner)]));
 }
 
 /**
