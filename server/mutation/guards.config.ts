@@ -17,7 +17,8 @@ export default defineConfig({
   plugins: [{ name: 'switchable-guards', enforce: 'pre', transform: switchable }],
   test: {
     root: fileURLToPath(new URL('../../', import.meta.url)),
-    include: [`server/src/test/${process.env['MUTATION_SUITE']}.test.ts`],
+    include: [`server/src/${process.env['MUTATION_SUITE']}`],
+    exclude: ['**/*.browser.test.ts', '**/*.crash.test.ts', '**/*races.test.ts'],
     pool: 'forks',
     isolate: false,
     maxWorkers: 1,

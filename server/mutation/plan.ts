@@ -4,6 +4,8 @@ import { appendFileSync, readFileSync } from 'node:fs';
 export interface Plan {
   /** Guards to remove while single tests run. */
   readonly guards: readonly number[];
+  /** The tests were not generated: those that cannot be repeated count for nothing. */
+  readonly isByHand?: boolean;
   /** A guard that is removed before the file prepares itself. */
   readonly fromTheStart?: number;
 }
