@@ -89,7 +89,16 @@ describe('the list', () => {
     ]);
   });
 
+  test('no longer has a revoked one, whose user is deleted while others stay invited', async () => {
+    const [gone, kept] = [freshEmail(), freshEmail()];
+    const id = await invited(gone);
+    await invited(kept);
+    expect((await revoke(id)).statusCode).toBe(204);
+    expect([await userOf(gone), (await userOf(kept))?.state]).toEqual([undefined, 'INVITED']);
+  });
+
   test('does not show members the ids of inviters from outside', async () => {
+    await world.organization(world.admin);
     await invite(freshEmail(), 'members', world.admin);
     await invite(freshEmail(), 'members', machine);
     const kinds = [{ kind: 'user' }, { kind: 'machine' }];

@@ -267,6 +267,38 @@ describe('a search finds', () => {
     expect(await found({})).toEqual(['owner', ...people.keys()]);
   });
 
+  it('by text together with id or role', async () => {
+    const { userId } = people.get('huda') ?? owner;
+    const everybody = { email: '@people.example' };
+    expect(await found({ ...everybody, userId })).toEqual(['huda']);
+    expect(await found({ ...everybody, role: 'writer' })).toEqual([]);
+    await join(people.get('yuri') ?? owner, 'writer');
+    expect(await found({ ...everybody, role: 'writer' })).toEqual(['yuri']);
+    expect(await found({ userId, role: 'writer' })).toEqual([]);
+    const url = `${usersUrl}/${people.get('yuri')?.userId}/roles`;
+    const body = { roles: ['reader'] };
+    expect((await world.call('PUT', url, { token: world.admin.token, orgId, body })).statusCode).toBe(200);
+  });
+
+  it('by the roles that people hold here, once each', async () => {
+    const role = 'global:auditor';
+    const body = { roles: [{ key: 'auditor', displayName: 'Auditor', allowedPermissions: ['audit:read'] }] };
+    const url = '/v1/authorization/predefined-roles';
+    expect((await world.call('POST', url, { token: world.admin.token, body })).statusCode).toBe(201);
+    const [here, there] = [await named('vega', 'Vega', 'Lyra'), await named('deneb', 'Deneb', 'Cygni')];
+    await join(here, role);
+    await join(here, role, neighbourOrgId);
+    await join(there, 'reader');
+    await join(there, role, neighbourOrgId);
+    const ids = async (query: object) => (await search(query)).json<Users>().users.map(({ id }) => id);
+    expect(await ids({ role })).toEqual([here.userId]);
+    expect(await ids({ role, name: 'deneb' })).toEqual([]);
+    expect(await ids({ role, name: 'vega' })).toEqual([here.userId]);
+    for (const { token } of [here, there]) {
+      await world.call('DELETE', `/v1/authentication/users/me/organizations/${orgId}`, { token });
+    }
+  });
+
   it('members only: nobody of another organization', async () => {
     const person = await named('sirius', 'Sirius', 'Polaris');
     await join(person, 'reader', neighbourOrgId);

@@ -141,6 +141,21 @@ describe('roles are not updated', () => {
   });
 });
 
+describe('a role of the same key in another organization', () => {
+  test('is not deleted, and gives no permissions', async () => {
+    const elsewhere = await world.organization(await world.person());
+    const path = `/v1/authorization/organizations/${elsewhere}/roles`;
+    const body = { roles: [role('writer', 'elsewhere:write'), role('only elsewhere', 'a')] };
+    expect((await world.call('PUT', path, { token: world.admin.token, body })).statusCode).toBe(200);
+    expect(problem(await remove('only elsewhere'))).toBe('404 role_not_found');
+    const check = await world.call('POST', `/v1/authorization/organizations/${orgId}/permissions/check`, {
+      token: member.token,
+      body: { permissions: ['elsewhere:write'] },
+    });
+    expect(check.json()).toMatchObject({ results: [{ allowed: false }] });
+  });
+});
+
 describe('updating roles', () => {
   test('adds new ones and answers literally', async () => {
     const response = await put([{ key: 'Team lead 2.0', displayName: 'Lead', allowedPermissions: ['b', 'a', 'b'] }]);

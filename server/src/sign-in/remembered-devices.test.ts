@@ -143,6 +143,16 @@ describe('a remembered browser', () => {
     for (const { email } of [person, other]) expect(problem(await byPassword(jar, email))).toBe(skips);
   });
 
+  it('remembers nobody else who has signed in there', async () => {
+    const other = await world.person();
+    const theirs = await enrol(world, other);
+    const jar: Jar = new Map();
+    await finishIn(jar, await byPassword(jar, other.email), {}, theirs);
+    await finishIn(jar, await byPassword(jar), { rememberDevice: true });
+    expect(await outcome(jar)).toBe(skips);
+    expect(problem(await byPassword(jar, other.email))).toBe(asks);
+  });
+
   it('writes who was remembered into the audit and the export', async () => {
     const jar = await remembered();
     const [event] = (await world.events()).filter(({ action }) => action === 'device.remembered').slice(-1);

@@ -145,6 +145,15 @@ describe('somebody with the password', () => {
     expect(statuses(answers).filter((status) => status === 201)).toHaveLength(1);
   });
 
+  it('refuses the recovery code of somebody else', async () => {
+    await enrol(world, person);
+    const other = await world.person();
+    const [recoveryCode = ''] = (await enrol(world, other)).recoveryCodes;
+    const begun = await challenge(world, person.email);
+    expect(problem(await finish(world, begun, { recoveryCode }))).toBe('400 factor_invalid');
+    expect((await finish(world, await challenge(world, other.email), { recoveryCode })).statusCode).toBe(201);
+  });
+
   it('keeps no session that a parallel removal of the factor missed', async () => {
     const factor = await enrol(world, person);
     const owner = await signInWith(world, person, factor);

@@ -14,6 +14,8 @@ async function leaveSessions({ world, orgId, owner, member }: Stage): Promise<vo
   const { userId } = await world.person({ verified: false });
   await addTo({ world, orgId }, userId, 'reader');
   await world.signIn(member.email);
+  const { sessionId } = await world.signIn(member.email);
+  await world.test.db.query(sql`UPDATE sessions SET restriction = 'enrolment' WHERE id = ${sessionId}`);
   await addDevices(world, member.userId);
 }
 
