@@ -237,7 +237,9 @@ export const samplesOfFactors: SampleCalls = {
         const person = await freshMember(stage);
         await enrol(stage.world, person);
         await enrolAdmin(stage);
-        return { as: human(stage.world.admin), params: { userId: person.userId } };
+        // Without a second factor, so that a refusal of the person themself is one of the access declaration.
+        await stage.world.test.db.query(sql`UPDATE sessions SET factor_at = NULL WHERE user_id = ${person.userId}`);
+        return { as: human(stage.world.admin), addressed: human(person), params: { userId: person.userId } };
       },
     },
     {
