@@ -53,6 +53,21 @@ it('lists the machine users of organizations of one app, and ends one', async ()
   });
 });
 
+it('lists each with its own organization and number of secrets, once', async () => {
+  const owner = await world.person();
+  const first = await world.organization(owner, { name: 'First' });
+  const second = await world.organization(owner, { name: 'Second' });
+  const one = await world.organizationMachine(first);
+  const two = await world.organizationMachine(second);
+  const url = `/v1/authorization/organizations/${second}/machine-users/${two.machineUserId}/secrets`;
+  await world.call('POST', url, { token: world.admin.token, body: {} });
+  const lines = (await operate('list-organization-machines', world.appName)).split('\n');
+  expect(lines).toEqual([
+    expect.stringMatching(`^${one.machineUserId} .* of ${first} "First"  member  1 secrets`),
+    expect.stringMatching(`^${two.machineUserId} .* of ${second} "Second"  member  2 secrets`),
+  ]);
+});
+
 it('ends none of another app, and reports that there is none', async () => {
   const elsewhere = await createWorld(app);
   await enableOrganizationMachines(elsewhere);

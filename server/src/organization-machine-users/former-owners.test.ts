@@ -27,7 +27,7 @@ beforeEach(async () => {
 afterAll(() => app?.close());
 
 const organizationUrl = () => `/v1/authorization/organizations/${orgId}`;
-const byAdmin = (method: 'POST' | 'DELETE', url: string, body?: object) =>
+const byAdmin = (method: 'POST' | 'PATCH' | 'DELETE', url: string, body?: object) =>
   world.call(method, url, { token: world.admin.token, ...(body && { body: { ...body } }) });
 const makeOwner = ({ email }: Person) =>
   byAdmin('POST', `${organizationUrl()}/owners`, { email, firstName: 'A', lastName: 'B' });
@@ -182,6 +182,64 @@ describe('a secret that ends', () => {
   it('is not confirmed after its end', async () => {
     await later(7 * dayMs);
     expect(problem(await confirm())).toBe('404 machine_secret_not_found');
+  });
+});
+
+describe('an owner of two organizations', () => {
+  let otherId: string;
+  let neighbour: Person;
+  const deleteFormer = () => byAdmin('DELETE', `/v1/authorization/users/${former.userId}`);
+  const ends = async ({ email }: Person) =>
+    (await world.mails(email)).filter(({ purpose }) => purpose === 'machine_secrets_end');
+  const endOf = async ({ secretId }: OrganizationMachine) => {
+    const [row] = await app.db.query<{ confirm_by: Date | null }>(sql`
+      SELECT confirm_by FROM organization_machine_secrets WHERE app_id = ${world.appId} AND id = ${secretId}`);
+    return row?.confirm_by?.toISOString();
+  };
+
+  beforeEach(async () => {
+    neighbour = await world.person();
+    otherId = await world.organization(neighbour, { name: 'Next door' });
+    const { email } = former;
+    const body = { email, firstName: 'A', lastName: 'B' };
+    await byAdmin('POST', `/v1/authorization/organizations/${otherId}/owners`, body);
+  });
+
+  it('loses the secrets of the one that they no longer own, and keeps those of the other', async () => {
+    const other = await world.organizationMachine(otherId, { by: former.token });
+    await demote();
+    expect([await endOf(machine), await endOf(other)]).toEqual([inDays(7), undefined]);
+  });
+
+  test('and the owners of each read its own name, once', async () => {
+    await byAdmin('PATCH', organizationUrl(), { name: 'Our house' });
+    await world.organizationMachine(otherId, { by: former.token });
+    await deleteFormer();
+    for (const [person, name] of [
+      [owner, 'Our house'],
+      [neighbour, 'Next door'],
+    ] as const) {
+      const mails = await ends(person);
+      expect(mails.map(({ subject }) => subject)).toEqual([expect.stringContaining(`Secrets of ${name} are`)]);
+    }
+  });
+
+  test('and the owners of an inactive one get no mail, beside active ones', async () => {
+    await world.organizationMachine(otherId, { by: former.token });
+    await byAdmin('POST', `/v1/authorization/organizations/${otherId}/deactivate`);
+    await deleteFormer();
+    expect([(await ends(owner)).length, (await ends(neighbour)).length]).toEqual([1, 0]);
+  });
+
+  test('and the mail about a new secret names its organization', async () => {
+    await byAdmin('PATCH', organizationUrl(), { name: 'Our house' });
+    for (const [org, name] of [
+      [orgId, 'Our house'],
+      [otherId, 'Next door'],
+    ] as const) {
+      await world.organizationMachine(org, { by: former.token });
+      expect((await world.mail(former.email)).text).toContain(` of ${name} at `);
+    }
   });
 });
 

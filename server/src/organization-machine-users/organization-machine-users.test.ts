@@ -134,9 +134,12 @@ describe('a machine user of an organization', () => {
       SELECT ${world.appId}::bigint, n, ${orgId}::bigint, 'many ' || n, 'many ' || n, false,
         ${app.clock.now()}::timestamptz
       FROM generate_series(1, 99) AS n`);
+    const other = await world.organization(owner);
+    expect((await create({}, owner.token, other)).statusCode).toBe(201);
     const answers = await Promise.all([create({ userName: 'one' }), create({ userName: 'two' })]);
     expect(answers.map((answer) => String(answer.statusCode)).toSorted()).toEqual(['201', '409']);
     expect(problem(await create({ userName: 'three' }, world.admin.token))).toBe('409 machine_user_limit_exceeded');
+    expect((await create({ userName: 'four' }, owner.token, other)).statusCode).toBe(201);
   });
 });
 
@@ -160,6 +163,17 @@ describe('a change', () => {
       managerRoles: [],
     });
     expect(problem(await change(machineUserId, { roles: ['unheard-of'] }))).toBe('400 unknown_role');
+  });
+
+  it('of roles leaves those of another machine user alone', async () => {
+    const { machineUserId } = await world.organizationMachine(orgId, { roles: ['writer'] });
+    const twin = await world.organizationMachine(orgId, { roles: ['reader', 'writer'] });
+    expect((await change(machineUserId, { roles: [] })).json()).toMatchObject({ roles: [] });
+    const roles = (await list()).machineUsers.map((machine) => [machine.id, machine.roles]);
+    expect(roles).toEqual([
+      [machineUserId, []],
+      [twin.machineUserId, ['reader', 'writer']],
+    ]);
   });
 
   test('of a machine user of another organization finds nothing', async () => {

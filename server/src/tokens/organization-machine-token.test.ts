@@ -60,6 +60,17 @@ describe('the token of a machine user of an organization', () => {
     expect(decodeProtectedHeader(token)).toMatchObject({ alg: 'ES256', typ: 'at+jwt' });
   });
 
+  it('says nothing of what others hold, also under the same names', async () => {
+    await create({ roles: ['reader'] });
+    const next = await world.organization(await world.person());
+    await world.call('PUT', `${organizationUrl(next)}/roles`, {
+      token: world.admin.token,
+      body: { roles: [{ key: 'writer', displayName: 'W', allowedPermissions: ['next-door'] }] },
+    });
+    const claims = decodeJwt(await tokenOf());
+    expect([claims['org_roles'], claims['permissions']]).toEqual([['writer'], ['documents:writer']]);
+  });
+
   it('is verified by the second key set and not by the first', async () => {
     const { kid } = decodeProtectedHeader(await tokenOf());
     const kidsAt = async (path: string) => {
@@ -199,6 +210,16 @@ describe('decided at use:', () => {
     expect(await use(token)).toBe(expectedOfToken);
     const again = await ask();
     expect(again.statusCode === 200 ? '200' : problem(again)).toBe(expectedOfSecret);
+  });
+
+  test('an inactive organization does not change what machine users of an active one may, nor the reverse', async () => {
+    const next = await world.organization(owner);
+    const neighbour = await world.organizationMachine(next);
+    const tokens = [await tokenOf(), await tokenOf(neighbour)] as const;
+    await byAdmin('POST', `${organizationUrl(next)}/deactivate`);
+    expect([await use(tokens[0]), await use(tokens[1], next)]).toEqual(['200', '403 organization_inactive']);
+    expect((await ask()).statusCode).toBe(200);
+    expect(problem(await ask({}, neighbour))).toBe('403 organization_inactive');
   });
 
   test('an organization that is active again has its machine users again', async () => {
