@@ -212,7 +212,7 @@ describe('decided at use:', () => {
     expect(again.statusCode === 200 ? '200' : problem(again)).toBe(expectedOfSecret);
   });
 
-  test('an inactive organization does not change what machine users of an active one may, nor the reverse', async () => {
+  test('the status of one organization decides nothing about machine users of another', async () => {
     const next = await world.organization(owner);
     const neighbour = await world.organizationMachine(next);
     const tokens = [await tokenOf(), await tokenOf(neighbour)] as const;
