@@ -35,6 +35,11 @@ export const harmless: readonly Harmless[] = [
       'no call reaches it; sweep-events.test.ts checks that events of another app are kept',
     ],
     [appOf('e'), 'function deleteEventsBefore', background('an event')],
+    [
+      'm.org_id = ${orgId}',
+      'organization_machine_users m',
+      'a machine user of an organization acts in its own organization only',
+    ],
   ]),
   ...of('codes/codes.store.ts', [
     [
@@ -77,6 +82,16 @@ export const harmless: readonly Harmless[] = [
     [appOf('u'), 'function findRememberedDevice', once('a user')],
     [appOf('d'), 'function rememberFactor', once('a user')],
     [appOf('u'), 'function rememberFactor', once('a user')],
+    [
+      'd.user_id = u.id',
+      'const rememberedDevice',
+      'remembered-devices.test.ts tests another person in the same browser',
+    ],
+    [
+      'd.user_id = ${device.userId}',
+      'function rememberFactor',
+      'the token of a device belongs to one user (primary key)',
+    ],
   ]),
   ...of('access/decide.ts', [
     [app, 'function heldOverSession', 'the DELETE that ends the session repeats the condition on the app'],
@@ -125,6 +140,11 @@ export const harmless: readonly Harmless[] = [
     ],
     [appOf('o'), 'function findNewestLiveInvitation', once('an organization')],
     [appOf('i'), 'function findNewestLiveInvitation', once('a user')],
+    [
+      'm.org_id = ${orgId}',
+      'FROM organization_machine_users m',
+      'a machine user of an organization acts in its own organization only',
+    ],
   ]),
   ...of('keys/signing-keys.store.ts', [
     [app, 'function findPublishedKey', 'the id of a key is its thumbprint (RFC 7638)'],
@@ -145,7 +165,6 @@ export const harmless: readonly Harmless[] = [
     [app, 'function checkNotLastOwner', once('a user')],
     [user, 'function checkNotLastOwner', 'it locks more rows; the following statement has the condition on the user'],
     [app, 'SELECT id FROM organizations', `it only locks, and ${once('an organization')}`],
-    [appOf('u'), 'JOIN users u', once('a user')],
   ]),
   ...of('search/member-search.store.ts', [
     [appOf('m'), 'UPDATE members m SET is_searchable', once('a user and of an organization')],
@@ -195,7 +214,6 @@ export const harmless: readonly Harmless[] = [
     [app, 'function giveUp', background('a mail')],
   ]),
   ...of('sessions/sessions.store.ts', [
-    [user, 'function renewAuthentication', 'the session is that of the caller'],
     [
       user,
       'DELETE FROM sessions WHERE app_id = ${appId} AND user_id = ${userId}',
@@ -210,13 +228,26 @@ export const harmless: readonly Harmless[] = [
     [appOfAsked('o'), 'function findSessionsOfAccessTokens', once('an organization')],
     [app, 'function deleteEnrolmentSessions', once('a user')],
     [app, 'SELECT FROM devices', once('a user')],
+    ['s.user_id = asked.user_id', 'function findSessionsOfAccessTokens', 'the token is signed, and names both'],
+    [
+      'm.org_id = asked.org_id',
+      'function findSessionsOfAccessTokens',
+      'token-confusion.test.ts tests an organization without the person',
+    ],
+    [
+      'm.user_id = asked.user_id',
+      'function findSessionsOfAccessTokens',
+      'access-token-use.test.ts removes the person from the organization',
+    ],
+    ['user_id = ${session.userId}', 'function renewAuthentication', 'the session is that of the caller'],
+    ['user_id = ${session.userId}', 'function recordFactor', 'the session is that of the caller'],
+    ['user_id = ${userId}', 'SELECT FROM devices', 'it only raises the version of the user'],
   ]),
   ...of('sign-in/sign-in.store.ts', [
     [appOf('d'), 'function countSignInAttempt', 'the token of a device is random'],
     [app, 'function storeChallenge', once('a user')],
   ]),
   ...of('users/super-admins.store.ts', [
-    [app, 'function isInvitedAsSuperAdmin', once('a user')],
     [appOf('u'), 'function moveSuperAdminInvitation', once('a user')],
     [appOf('earlier'), 'function moveSuperAdminInvitation', once('a user')],
     [app, 'function superAdminInvitationEnd', once('a user')],
@@ -233,6 +264,7 @@ export const harmless: readonly Harmless[] = [
     [app, 'const exportFactors', once('a user')],
     [appOf('m'), 'const exportMachineSecrets', once('a machine user')],
     [appOf('s'), 'const exportMachineSecrets', once('a user')],
+    ['named.org_id = k.org_id', 'const exportApiKeys', once('an API key')],
   ]),
   ...of('users/app-users.store.ts', [[app, 'function addressesOf', once('a user')]]),
   ...of('users/known-requester.ts', [
@@ -260,11 +292,6 @@ export const harmless: readonly Harmless[] = [
   ]),
   ...of('users/sign-up-event.ts', [[app, 'function signUpOf', once('a user')]]),
   ...of('users/users.store.ts', [
-    [
-      app,
-      'function getUser',
-      `access to the user was decided before, or a code of the app identifies the user, and ${once('a user')}`,
-    ],
     [app, 'function lockActiveUser', once('a user')],
     [app, 'function lockCredentials', once('a user')],
     [app, 'const setPasswordHashWhere', once('a user')],
@@ -285,16 +312,24 @@ export const harmless: readonly Harmless[] = [
     [appOf('k'), 'function findApiKey', once('an API key')],
     [app, 'function holdMachine', once('a machine user')],
     [app, 'function endKeysOf', once('a user')],
+    ['named.org_id = k.org_id', 'const apiKeyColumns', once('an API key')],
   ]),
   ...of('api-keys/find-api-keys.store.ts', [
     [appOfAsked('r'), 'JOIN roles r', otherApps],
     [appOfAsked('named'), 'const namedRights', once('an API key')],
     [appOfAsked('m'), 'function findApiKeys', once('a user and of an organization')],
     [appOfAsked('w'), 'function findApiKeys', once('a machine user')],
+    ['named.org_id = k.org_id', 'const namedRights', once('an API key')],
   ]),
   ...of('factors/factor-resets.store.ts', [
     [appOf('u'), 'const activeSuperAdmin', once('a user')],
     [appOf('r'), 'function insertFactorReset', once('a user')],
+    [
+      'r.user_id = ${userId}',
+      'function insertFactorReset',
+      'a reset that nobody with the right has requested is void in any case',
+    ],
+    ['user_id = ${userId}', 'function deleteFactorReset', once('a reset')],
   ]),
   ...of('factors/factors.store.ts', [
     [app, 'function insertFactor', once('a user')],
@@ -302,21 +337,32 @@ export const harmless: readonly Harmless[] = [
     [app, 'function deleteRejectedFactors', once('a user')],
     [app, 'function deleteFactors', once('a user')],
     [app, 'function replaceSealedFactor', background('a factor')],
+    ['user_id = ${factor.userId}', 'function confirmFactor', 'the factor was found among those of the user'],
+    ['user_id = ${factor.userId}', 'function useStep', 'the factor was found among those of the user'],
+    ['user_id = ${userId}', 'WITH rejectable', 'the DELETE that follows asks for the user'],
+    ['f.user_id = ${userId}', 'function deleteRejectedFactors', 'the ids are those of factors of the user'],
   ]),
   ...of('factors/passkeys.store.ts', [
     [appOf('f'), 'function findCredentialsByEmail', once('a user')],
     [app, 'function usePasskey', once('a factor')],
+    [
+      'f.user_id = u.id',
+      'function findCredentialsByEmail',
+      'passkey-sign-in.test.ts compares the options for different addresses',
+    ],
+    ['user_id = ${passkey.userId}', 'function usePasskey', 'the passkey was found among those of the user'],
+    ['f.user_id = ${passkey.userId}', 'AS before', 'the id is that of a passkey of the user'],
   ]),
-  ...of('factors/recovery-codes.store.ts', [[app, 'function hasRecoveryCode', once('a user')]]),
+  ...of('factors/recovery-codes.store.ts', [
+    [app, 'function hasRecoveryCode', once('a user')],
+    ['user_id = ${userId}', 'function hasRecoveryCode', 'the UPDATE that follows asks for the user'],
+    ['user_id = ${userId}', 'function useRecoveryCode', 'the code was found among those of the user'],
+  ]),
   ...of('organization-machine-users/former-owners.store.ts', [
     [appOf('o'), 'function scheduleEnd', once('an organization')],
-    [appOf('s'), 'function scheduleEnd', once('a user')],
     [appOf('m'), 'function scheduleEnd', once('a machine user')],
     [appOf('held'), 'function scheduleEnd', once('a user and of an organization')],
     [appOf('u'), 'function scheduleEnd', once('a user')],
-    [appOf('m'), 'function listOwners', once('a user and of an organization')],
-    [appOf('o'), 'function listOwners', once('an organization')],
-    [appOf('u'), 'function listOwners', once('a user')],
   ]),
   ...of('organization-machine-users/organization-machine-lookups.store.ts', [
     [appOfAsked('m'), 'function findOrganizationMachines', once('a machine user')],
@@ -331,12 +377,21 @@ export const harmless: readonly Harmless[] = [
     [appOfAsked('o'), 'function findOrganizationClients', once('an organization')],
     [appOfAsked('r'), 'function findOrganizationClients', otherApps],
     [appOfAsked('mr'), 'function findOrganizationClients', once('a machine user and of an organization')],
+    ['m.org_id = asked.org_id', 'function findOrganizationMachines', 'the token is signed, and names both'],
+    ['s.machine_user_id = m.id', 'function findOrganizationMachines', 'the token is signed, and names both'],
+    ['mr.org_id = m.org_id', 'function findOrganizationClients', once('a machine user')],
+    ['s.machine_user_id = machine.id', 'function touchOrganizationSecret', once('a secret')],
   ]),
   ...of('organization-machine-users/organization-machine-secrets.store.ts', [
     [app, 'function countOrganizationMachineSecrets', once('a machine user')],
     [appOf('m'), 'function isOwnerOrSuperAdmin', once('a user and of an organization')],
     [appOf('u'), 'function isOwnerOrSuperAdmin', once('a user')],
     [app, 'function deleteSecretsCreatedBy', once('a user')],
+    [
+      'machine_user_id = ${machineUserId}',
+      'UPDATE organization_machine_secrets SET confirm_by = NULL',
+      'the secret was found among those of the machine user',
+    ],
   ]),
   ...of('organization-machine-users/organization-machine-users.store.ts', [
     [app, 'function countOrganizationMachines', once('an organization')],
@@ -349,6 +404,15 @@ export const harmless: readonly Harmless[] = [
       'no call reaches it; operate/organization-machines.test.ts tests another app',
     ],
     [app, 'function deleteMachineOfApp', background('a machine user')],
+    ['held.org_id = m.org_id', 'const organizationMachineColumns', once('a machine user')],
+    [
+      'm.org_id = ${orgId}',
+      'function findOrganizationMachine',
+      'it is also locked in the organization, or the list asks for it',
+    ],
+    ['org_id = ${machine.orgId}', 'function lockOrganizationMachine', 'it is read in the organization afterwards'],
+    ['org_id = ${orgId}', 'function patchMachineRow', 'it was locked in the organization before'],
+    ['held.org_id = ${orgId}', 'function setMachineRoles', 'it was locked in the organization before'],
   ]),
   ...of('organizations/security.store.ts', [
     [appOf('o'), 'function lockSecurity', once('an organization')],
@@ -361,6 +425,7 @@ export const harmless: readonly Harmless[] = [
     [appOf('r'), "SELECT 'ORG_OWNER'", otherApps],
     [appOfAsked('m'), 'function selectGrants', once('a user and of an organization')],
     [appOfAsked('s'), 'function selectGrants', once('a session')],
+    ['s.user_id = asked.user_id', 'LEFT JOIN sessions s', 'security.test.ts tests the session of another person'],
   ]),
   ...of('sign-in/mfa-challenges.store.ts', [
     [app, 'SELECT token_hash FROM devices', `the token of a device is random, and ${once('a user')}`],
