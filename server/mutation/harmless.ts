@@ -200,6 +200,7 @@ export const harmless: readonly Harmless[] = [
       'function lockOrganization',
       'it locks more rows; the decision on access has found the organization',
     ],
+    [app, 'function countOrganizationsCreatedBy', once('a user')],
   ]),
   ...of('not-me/not-me.store.ts', [
     [user, 'function endSession', 'the sealed token of the link contains both ids'],
@@ -320,6 +321,7 @@ export const harmless: readonly Harmless[] = [
     [appOfAsked('m'), 'function findApiKeys', once('a user and of an organization')],
     [appOfAsked('w'), 'function findApiKeys', once('a machine user')],
     ['named.org_id = k.org_id', 'const namedRights', once('an API key')],
+    ['held.scope_id = named.scope_id', 'function findApiKeys', 'keys of predefined roles have a prefix'],
   ]),
   ...of('factors/factor-resets.store.ts', [
     [appOf('u'), 'const activeSuperAdmin', once('a user')],
@@ -430,4 +432,6 @@ export const harmless: readonly Harmless[] = [
   ...of('sign-in/mfa-challenges.store.ts', [
     [app, 'SELECT token_hash FROM devices', `the token of a device is random, and ${once('a user')}`],
   ]),
+  ...of('email/mails.store.ts', [[user, 'function mailedSince', 'sign-up.test.ts tests a mail to somebody else']]),
+  ...of('exchanges/exchanges.store.ts', [[appOf('o'), 'const ownOrganization', once('an organization')]]),
 ];
