@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
@@ -115,4 +116,13 @@ test('a user with a verified address is notified of a changed password and of ne
   await world.call('PUT', `${users}/${userId}/password`, { token, body });
   await world.call('POST', `${users}/sessions`, { body: { email: victim, password: 'Secret@slidezAB' } });
   expect((await purposes()).slice(0, 2)).toEqual(['new_device', 'password_changed']);
+});
+
+test('a deleted account leaves an invited user only if its own address is invited', async () => {
+  const owner = await world.person();
+  const url = `/v1/authorization/organizations/${await world.organization(owner)}/members`;
+  const body = { email: 'somebody-else@example.com', firstName: 'Jane', lastName: 'Roe', role: 'reader' };
+  expect((await world.call('POST', url, { token: owner.token, body })).statusCode).toBe(201);
+  await leave(await stranger());
+  expect(await app.db.query(sql`SELECT 1 FROM users WHERE app_id = ${world.appId} AND email = ${victim}`)).toEqual([]);
 });

@@ -97,6 +97,16 @@ describe('the list', () => {
     expect([await userOf(gone), (await userOf(kept))?.state]).toEqual([undefined, 'INVITED']);
   });
 
+  test('no longer has a revoked one, whose codes are void while others stay invited', async () => {
+    const { email, userId } = await world.person({ verified: false });
+    const id = await invited(email);
+    await invited(freshEmail());
+    const codes = () => app.db.query(sql`SELECT 1 FROM codes WHERE user_id = ${userId} AND purpose = 'invitation'`);
+    expect(await codes()).not.toEqual([]);
+    expect((await revoke(id)).statusCode).toBe(204);
+    expect(await codes()).toEqual([]);
+  });
+
   test('does not show members the ids of inviters from outside', async () => {
     await world.organization(world.admin);
     await invite(freshEmail(), 'members', world.admin);
