@@ -272,17 +272,28 @@ describe('wrong codes', () => {
     expect((await finish(limited, challengeIn(response), code())).statusCode).toBe(201);
   });
 
+  /** The result of a wrong factor from a device. */
+  const wrongFrom = async (device: string) => {
+    const headers = { 'x-device-token': device };
+    const response = await limited.call('POST', sessions, { body: { email: person.email, password }, headers });
+    return (await finish(limited, challengeIn(response), { factorId: factor.id, code: '000000' })).statusCode;
+  };
+  const deviceOf = async ({ email }: Person, own: OwnFactor) => {
+    const { headers } = await finish(limited, await challenge(limited, email), code(own));
+    return String(headers['x-device-token']);
+  };
+
+  it('have no separate limit on a device that is known to somebody else only', async () => {
+    await limits({ secondFactorsPerUserPerHour: 1 });
+    const other = await limited.person();
+    const device = await deviceOf(other, await enrol(limited, other));
+    expect([await wrongFrom(device), await wrongFrom(device)]).toEqual([400, 429]);
+  });
+
   it('from one known device share a count over all sign-ins', async () => {
     await limits({ secondFactorsPerDevicePerHour: 2 });
-    const { headers } = await finish(limited, await challenge(limited, person.email), code());
-    const attempt = async () => {
-      const response = await limited.call('POST', sessions, {
-        body: { email: person.email, password },
-        headers: { 'x-device-token': String(headers['x-device-token']) },
-      });
-      return (await finish(limited, challengeIn(response), { factorId: factor.id, code: '000000' })).statusCode;
-    };
-    expect([await attempt(), await attempt(), await attempt()]).toEqual([400, 400, 429]);
+    const device = await deviceOf(person, factor);
+    expect([await wrongFrom(device), await wrongFrom(device), await wrongFrom(device)]).toEqual([400, 400, 429]);
   });
 
   it('from one address are counted, regardless of the accounts', async () => {
