@@ -1,32 +1,9 @@
-/** A guard that the generated tests do not cover, with the second guard that protects the data. */
-export interface Harmless {
-  /** Path relative to the server's directory. */
-  readonly file: string;
-  readonly guard: string;
-  /** Code of the declaration before the guard. If several entries match, the nearest code counts. */
-  readonly context: string;
-  readonly reason: string;
-}
+import { harmlessForPeople } from './harmless-people.ts';
+import { app, appOf, appOfAsked, background, type Harmless, of, once, otherApps, user } from './harmless-terms.ts';
 
-const app = 'app_id = ${appId}';
-const appOf = (alias: string): string => `${alias}.${app}`;
-const appOfAsked = (alias: string): string => `${alias}.app_id = asked.app_id`;
-const user = 'user_id = ${userId}';
-
-/**
- * Ids are unique in the deployment (ids.test.ts), and references to a row are always within its app
- * (tenancy.schema.test.ts).
- */
-const once = (what: string): string => `ids are unique: no two rows have the id of ${what}`;
-/** Keys of predefined roles are unique in an app only. */
-const otherApps = 'roles-of-other-apps.test.ts tests a role with the same key in another app';
-const background = (what: string): string => `no call reaches it; ${once(what)}`;
-
-type Entry = readonly [guard: string, context: string, reason: string];
-const of = (file: string, entries: readonly Entry[]): Harmless[] =>
-  entries.map(([guard, context, reason]) => ({ file: `src/${file}`, guard, context, reason }));
-
+/** All guards whose removal no test detects, with the second guards. */
 export const harmless: readonly Harmless[] = [
+  ...harmlessForPeople,
   ...of('audit/events.store.ts', [
     [appOf('m'), 'function membersAmong', once('a user and of an organization')],
     [
@@ -41,85 +18,11 @@ export const harmless: readonly Harmless[] = [
       'a machine user of an organization acts in its own organization only',
     ],
   ]),
-  ...of('codes/codes.store.ts', [
-    [
-      app,
-      'SELECT id, long_hash FROM codes\n      WHERE',
-      'the ids are those of codes of the app, and the following UPDATE and DELETE have the condition',
-    ],
-    [app, 'AS place FROM codes', once('a user')],
-    [
-      app,
-      'SELECT id FROM codes\n      WHERE',
-      `the enclosing DELETE has the condition on the app, and ${once('a user')}`,
-    ],
-    [app, 'function countUsableCodes', once('a user')],
-    [
-      'org_id IS NOT DISTINCT FROM ${binding.orgId ?? null}::bigint',
-      'function countCodeAttempt',
-      'the hash of a code is bound to its organization: only counters of the same person’s codes are raised',
-    ],
-    [app, 'function lockCodesOf', 'it only locks: the following DELETE has the condition on the app'],
-    [user, 'function lockCodesOf', 'it only locks: the following DELETE has the condition on the code'],
-    ['user_id = ${binding.userId}', 'function findLongCode', 'the hash of a code is bound to its user'],
-    [
-      'org_id IS NOT DISTINCT FROM ${binding.orgId ?? null}::bigint',
-      'function findLongCode',
-      'the hash of a code is bound to its organization',
-    ],
-    [appOf('used'), 'function consumeCode', `the code was found in the app, and ${once('a code')}`],
-    ['used.user_id = ${userId}', 'function consumeCode', 'the code was found among those of the same user'],
-    [app, 'function countRequestedCodes', once('a user')],
-  ]),
-  ...of('codes/live-code.ts', [
-    [app, 'function listLiveCodes', 'no call reaches it; the hash of a code is bound to its app'],
-    [user, 'function listLiveCodes', 'no call reaches it; the hash of a code is bound to its user'],
-  ]),
-  ...of('devices/devices.store.ts', [
-    [app, 'const storeDevice', `the token of a device is random, and ${once('a user')}`],
-    ['user_id = ${use.userId}', 'const storeDevice', 'ON CONFLICT does not change the device of another user'],
-    [appOf('d'), 'const rememberedDevice', once('a user')],
-    [appOf('u'), 'function findRememberedDevice', once('a user')],
-    [appOf('d'), 'function rememberFactor', once('a user')],
-    [appOf('u'), 'function rememberFactor', once('a user')],
-    [
-      'd.user_id = u.id',
-      'const rememberedDevice',
-      'remembered-devices.test.ts tests another person in the same browser',
-    ],
-    [
-      'd.user_id = ${device.userId}',
-      'function rememberFactor',
-      'the token of a device belongs to one user (primary key)',
-    ],
-  ]),
   ...of('access/decide.ts', [
     [app, 'function heldOverSession', 'the DELETE that ends the session repeats the condition on the app'],
   ]),
   ...of('idempotency/idempotency.store.ts', [
     [app, 'function findKeptAnswer', 'the hash of a key is one of the app too'],
-  ]),
-  ...of('identity-providers/identities.store.ts', [
-    [appOf('u'), 'function lockUserOfIdentity', `the identity is asked for in the app, and ${once('a user')}`],
-    [app, 'function hasOtherSubject', once('a user')],
-    [appOf('u'), 'function deleteUnvouchedIdentities', once('a user')],
-    [
-      appOf('p'),
-      'function deleteUnvouchedIdentities',
-      `the identity is asked for in the app, and ${once('a provider')}`,
-    ],
-    [appOf('p'), 'function hasOtherSignInMethod', `the identity is asked for in the app, and ${once('a provider')}`],
-    [appOf('i'), 'function hasOtherSignInMethod', once('a user')],
-  ]),
-  ...of('identity-providers/identity-providers.store.ts', [
-    [app, 'function lockProvider', 'it only locks: the following UPDATE has the condition on the app'],
-    [app, 'function replaceSealedSecret', background('a provider')],
-  ]),
-  ...of('federation/intents.store.ts', [
-    [app, 'function startIntent', `the app is that of the intent, and ${once('an intent')}`],
-    [app, 'function takeState', `the app is that of the intent, and ${once('an intent')}`],
-    [app, 'function succeedIntent', `the app is that of the intent, and ${once('an intent')}`],
-    [app, 'function failIntent', `the app is that of the intent, and ${once('an intent')}`],
   ]),
   ...of('invitations/invitations.store.ts', [
     ['i.user_id = ${userId}', 'function acceptInvitations', 'the invitation also has to be to the address of the user'],
@@ -203,100 +106,11 @@ export const harmless: readonly Harmless[] = [
     ],
     [app, 'function countOrganizationsCreatedBy', once('a user')],
   ]),
-  ...of('not-me/not-me.store.ts', [
-    [user, 'function endSession', 'the sealed token of the link contains both ids'],
-    [user, 'function unlinkIdentity', 'the sealed token of the link contains both ids'],
-    [app, 'function removePassword', `the following UPDATE has the condition on the app, and ${once('a user')}`],
-    [app, 'DELETE FROM mfa_challenges', once('a user')],
-  ]),
   ...of('outbox/outbox.store.ts', [
     [app, 'function markSent', background('a mail')],
     [app, 'function markVoid', background('a mail')],
     [app, 'function postpone', background('a mail')],
     [app, 'function giveUp', background('a mail')],
-  ]),
-  ...of('sessions/sessions.store.ts', [
-    [
-      user,
-      'DELETE FROM sessions WHERE app_id = ${appId} AND user_id = ${userId}',
-      'the ids are of sessions of the user',
-    ],
-    [app, 'function replaceToken', 'the token of a session is random'],
-    [app, 'function holdSession', once('a session')],
-    [appOfAsked('s'), 'function findSessionsOfAccessTokens', once('a session')],
-    [appOfAsked('u'), 'function findSessionsOfAccessTokens', once('a user')],
-    [appOfAsked('k'), 'function findSessionsOfAccessTokens', 'the id of a key is its thumbprint (RFC 7638)'],
-    [appOfAsked('m'), 'function findSessionsOfAccessTokens', once('a user and of an organization')],
-    [appOfAsked('o'), 'function findSessionsOfAccessTokens', once('an organization')],
-    [app, 'function deleteEnrolmentSessions', once('a user')],
-    [app, 'SELECT FROM devices', once('a user')],
-    ['s.user_id = asked.user_id', 'function findSessionsOfAccessTokens', 'the token is signed, and names both'],
-    [
-      'm.org_id = asked.org_id',
-      'function findSessionsOfAccessTokens',
-      'token-confusion.test.ts tests an organization without the person',
-    ],
-    [
-      'm.user_id = asked.user_id',
-      'function findSessionsOfAccessTokens',
-      'access-token-use.test.ts removes the person from the organization',
-    ],
-    ['user_id = ${session.userId}', 'function renewAuthentication', 'the session is that of the caller'],
-    ['user_id = ${session.userId}', 'function recordFactor', 'the session is that of the caller'],
-    ['user_id = ${userId}', 'SELECT FROM devices', 'it only raises the version of the user'],
-  ]),
-  ...of('sign-in/sign-in.store.ts', [
-    [appOf('d'), 'function countSignInAttempt', 'the token of a device is random'],
-    [app, 'function storeChallenge', once('a user')],
-  ]),
-  ...of('users/super-admins.store.ts', [
-    [appOf('u'), 'function moveSuperAdminInvitation', once('a user')],
-    [appOf('earlier'), 'function moveSuperAdminInvitation', once('a user')],
-    [app, 'function superAdminInvitationEnd', once('a user')],
-  ]),
-  ...of('accounts/account-export.store.ts', [
-    [appOf('m'), 'function exportOrganizations', once('a user')],
-    [appOf('u'), 'const isClaimed', once('a user')],
-    [appOf('o'), 'const exportInvitations', once('an organization')],
-    [appOf('i'), 'const exportInvitations', once('a user')],
-    [appOf('p'), 'const exportIdentities', once('a provider')],
-    [appOf('l'), 'const exportIdentities', once('a user')],
-    [appOf('named'), 'const exportApiKeys', once('an API key')],
-    [appOf('k'), 'const exportApiKeys', once('a user')],
-    [app, 'const exportFactors', once('a user')],
-    [appOf('m'), 'const exportMachineSecrets', once('a machine user')],
-    [appOf('s'), 'const exportMachineSecrets', once('a user')],
-    ['named.org_id = k.org_id', 'const exportApiKeys', once('an API key')],
-  ]),
-  ...of('users/app-users.store.ts', [[app, 'function addressesOf', once('a user')]]),
-  ...of('users/known-requester.ts', [
-    [app, 'SELECT ip FROM sessions', once('a user')],
-    [app, 'SELECT NULL FROM devices', once('a user')],
-    [
-      user,
-      'SELECT ip FROM sessions',
-      'it only affects a mail; mail-quotas.test.ts tests the session of another person',
-    ],
-    [
-      user,
-      'SELECT NULL FROM devices',
-      'it only affects a mail; mail-quotas.test.ts tests the device of another person',
-    ],
-  ]),
-  ...of('accounts/unclaimed.store.ts', [
-    [
-      'm.user_id = u.id',
-      'function listUnclaimed',
-      'no call reaches it; unclaimed.test.ts tests the number of organizations of each user',
-    ],
-    [appOf('m'), 'function listUnclaimed', background('a user')],
-    [appOf('u'), 'function listUnclaimed', 'no call reaches it; unclaimed.test.ts tests another app'],
-  ]),
-  ...of('users/sign-up-event.ts', [[app, 'function signUpOf', once('a user')]]),
-  ...of('users/users.store.ts', [
-    [app, 'function lockActiveUser', once('a user')],
-    [app, 'function lockCredentials', once('a user')],
-    [app, 'const setPasswordHashWhere', once('a user')],
   ]),
   ...of('access/relations.ts', [
     [appOf('caller'), 'const relationOfOrganizationMachine', once('a machine user')],
@@ -323,43 +137,6 @@ export const harmless: readonly Harmless[] = [
     [appOfAsked('w'), 'function findApiKeys', once('a machine user')],
     ['named.org_id = k.org_id', 'const namedRights', once('an API key')],
     ['held.scope_id = named.scope_id', 'function findApiKeys', 'keys of predefined roles have a prefix'],
-  ]),
-  ...of('factors/factor-resets.store.ts', [
-    [appOf('u'), 'const activeSuperAdmin', once('a user')],
-    [appOf('r'), 'function insertFactorReset', once('a user')],
-    [
-      'r.user_id = ${userId}',
-      'function insertFactorReset',
-      'a reset that nobody with the right has requested is void in any case',
-    ],
-    ['user_id = ${userId}', 'function deleteFactorReset', once('a reset')],
-  ]),
-  ...of('factors/factors.store.ts', [
-    [app, 'function insertFactor', once('a user')],
-    [appOf('u'), 'function settleDeletion', once('a user')],
-    [app, 'function deleteRejectedFactors', once('a user')],
-    [app, 'function deleteFactors', once('a user')],
-    [app, 'function replaceSealedFactor', background('a factor')],
-    ['user_id = ${factor.userId}', 'function confirmFactor', 'the factor was found among those of the user'],
-    ['user_id = ${factor.userId}', 'function useStep', 'the factor was found among those of the user'],
-    ['user_id = ${userId}', 'WITH rejectable', 'the DELETE that follows asks for the user'],
-    ['f.user_id = ${userId}', 'function deleteRejectedFactors', 'the ids are those of factors of the user'],
-  ]),
-  ...of('factors/passkeys.store.ts', [
-    [appOf('f'), 'function findCredentialsByEmail', once('a user')],
-    [app, 'function usePasskey', once('a factor')],
-    [
-      'f.user_id = u.id',
-      'function findCredentialsByEmail',
-      'passkey-sign-in.test.ts compares the options for different addresses',
-    ],
-    ['user_id = ${passkey.userId}', 'function usePasskey', 'the passkey was found among those of the user'],
-    ['f.user_id = ${passkey.userId}', 'AS before', 'the id is that of a passkey of the user'],
-  ]),
-  ...of('factors/recovery-codes.store.ts', [
-    [app, 'function hasRecoveryCode', once('a user')],
-    ['user_id = ${userId}', 'function hasRecoveryCode', 'the UPDATE that follows asks for the user'],
-    ['user_id = ${userId}', 'function useRecoveryCode', 'the code was found among those of the user'],
   ]),
   ...of('organization-machine-users/former-owners.store.ts', [
     [appOf('o'), 'function scheduleEnd', once('an organization')],
@@ -421,17 +198,11 @@ export const harmless: readonly Harmless[] = [
     [appOf('o'), 'function lockSecurity', once('an organization')],
     [app, 'function findSecurity', once('an organization')],
   ]),
-  ...of('passkeys/passkey-challenges.store.ts', [
-    [app, 'function issueChallenge', `the value to which a challenge is bound is random, or ${once('a session')}`],
-  ]),
   ...of('roles/effective-permissions.store.ts', [
     [appOf('r'), "SELECT 'ORG_OWNER'", otherApps],
     [appOfAsked('m'), 'function selectGrants', once('a user and of an organization')],
     [appOfAsked('s'), 'function selectGrants', once('a session')],
     ['s.user_id = asked.user_id', 'LEFT JOIN sessions s', 'security.test.ts tests the session of another person'],
-  ]),
-  ...of('sign-in/mfa-challenges.store.ts', [
-    [app, 'SELECT token_hash FROM devices', `the token of a device is random, and ${once('a user')}`],
   ]),
   ...of('email/mails.store.ts', [[user, 'function mailedSince', 'sign-up.test.ts tests a mail to somebody else']]),
   ...of('exchanges/exchanges.store.ts', [[appOf('o'), 'const ownOrganization', once('an organization')]]),

@@ -1,4 +1,5 @@
-import { type Harmless, harmless } from './harmless.ts';
+import { harmless } from './harmless.ts';
+import type { Harmless } from './harmless-terms.ts';
 
 /** The name of the declaration around a guard, or the code itself. */
 const placeOf = ({ context }: Harmless): string => context.replace(/^(?:function|const) /, '').split('\n')[0] ?? '';
