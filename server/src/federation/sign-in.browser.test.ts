@@ -166,7 +166,7 @@ describe.skipIf(!isInstalled)(`signing in with a provider in a browser (skipped 
     await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
     const victim = await browser.newContext();
     const lured = await open(callback(), victim);
-    expect(await lured.textContent('body')).toContain('was started in another browser');
+    expect(await lured.textContent('body')).toContain('The sign-in with the provider did not work');
     expect(await victim.cookies(origin)).toEqual([]);
     await victim.close();
   });
