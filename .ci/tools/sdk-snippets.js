@@ -9,7 +9,12 @@ import { join } from 'node:path';
 const [target = ''] = process.argv.slice(2);
 const pages = new URL('../../server/dist/documentation/', import.meta.url);
 
-const names = (await readdir(pages)).filter((name) => /^docs~api~.*\.md$/.test(name));
+/** Operations that take a form, for programs that speak OAuth. The SDK has no function for them. */
+const withoutFunction = new Set(['introspectTokenAsClient']);
+
+const isOperation = (name) => /^docs~api~.*\.md$/.test(name);
+const isShown = (name) => isOperation(name) && !withoutFunction.has(name.slice('docs~api~'.length, -'.md'.length));
+const names = (await readdir(pages)).filter(isShown);
 const calls = await Promise.all(
   names.map(async (name) => {
     const [, code] = /^```typescript\n([^]*?)^```$/m.exec(await readFile(new URL(name, pages), 'utf8')) ?? [];
