@@ -171,7 +171,7 @@ export const harmlessForPeople: readonly Harmless[] = [
     [
       'r.user_id = ${userId}',
       'function insertFactorReset',
-      'a reset that nobody with the right has requested is void in any case',
+      'it deletes more resets of former super admins, which have no effect anyway',
     ],
     ['user_id = ${userId}', 'function deleteFactorReset', once('a reset')],
   ]),

@@ -43,7 +43,10 @@ export async function sendErrorPage(
   reply: FastifyReply,
 ): Promise<void> {
   if (error.status >= 500) request.log.error({ err: error.cause ?? error }, error.message);
-  const branded = await findShownApp(db, error, request.url).catch(() => undefined);
+  const branded = await findShownApp(db, error, request.url).catch((cause: unknown) => {
+    request.log.warn({ err: cause }, 'the error page is shown without the look of the app');
+    return undefined;
+  });
   const language = languageOfBrowser(request.headers['accept-language']) ?? branded?.app.settings.language ?? 'en';
   const look = branded ? lookOf({ ...branded, organization: undefined }, language) : plainLook(language);
   const text = textIn(look);
