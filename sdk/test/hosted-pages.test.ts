@@ -11,7 +11,7 @@ describe('the address of the sign-in page', () => {
     [{ baseUrl: 'https://example.com/id/' }, 'https://example.com/id/apps/acme/sign-in'],
     [{ page: 'sign-up' as const, prompt: 'login' as const }, 'https://id.example.com/apps/acme/sign-up?prompt=login'],
     [{ appName: '../x' }, 'https://id.example.com/apps/..%2Fx/sign-in'],
-  ])('with %j', (options, expected) => {
+  ])('the address of the sign-in page with %j is correct', (options, expected) => {
     expect(signInUrl({ ...service, ...options })).toBe(expected);
   });
 

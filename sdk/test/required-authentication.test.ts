@@ -229,7 +229,7 @@ describe('the challenge is a header of the response', () => {
     await response?.json(),
   ];
 
-  it('in Express, Hono and Next.js', async () => {
+  it('Express, Hono and Next.js send the challenge as a header', async () => {
     await setProven(password, [1, null, null]);
     const express: unknown[] = [];
     await createExpressAuth(place())(requirement)(

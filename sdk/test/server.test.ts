@@ -196,7 +196,7 @@ describe('a protected server', () => {
     expect(await authorize({ cookies: true })(requestOf(undefined, cookie))).toMatchObject({ actor: { kind: 'user' } });
   });
 
-  describe('with the token of a machine user of the organization', () => {
+  describe('a request with the token of a machine user of the organization', () => {
     async function exporterToken() {
       const machines = clientOf(owner).organizationMachineUsers;
       const made = await machines.create(orgId, { userName: crypto.randomUUID(), roles: ['reader'] });
@@ -224,7 +224,7 @@ describe('a protected server', () => {
     });
   });
 
-  describe('with an API key', () => {
+  describe('a request with an API key', () => {
     const robot = () => {
       const { machineUserId: clientId, clientSecret } = machine;
       return machineClient({ ...place(), clientId, clientSecret });

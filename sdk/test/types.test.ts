@@ -63,7 +63,7 @@ describe('the types of errors', () => {
 });
 
 describe('the types of clients and servers', () => {
-  it('want an address and an app, and no token in a browser', () => {
+  it('the constructors require an address and an app, and no token in a browser', () => {
     calls(
       () => createClient({ baseUrl: 'https://id.example.com', appName: 'demo' }),
       // @ts-expect-error the app is missing

@@ -44,13 +44,13 @@ const nothing = { apps: '0', users: '0', keys: '0' };
 const one = { apps: '1', users: '1', keys: '1' };
 
 describe('the first start is refused', () => {
-  test('without an admin in production, saying which variables are missing', async () => {
+  test('the first start is refused without an admin in production, and names the missing variables', async () => {
     const { services } = await start(production);
     await expect(bootstrap(services)).rejects.toThrow(/BOOTSTRAP_ADMIN_EMAIL and BOOTSTRAP_ADMIN_PASSWORD/);
     expect(await counts()).toEqual(nothing);
   });
 
-  test('without an admin if the network can reach it', async () => {
+  test('the first start is refused without an admin if the network can reach the service', async () => {
     const env = { HOST: '0.0.0.0', SMTP_URL: 'smtp://localhost', MASTER_KEY: production.MASTER_KEY };
     const { services } = await start(env);
     await expect(bootstrap(services)).rejects.toThrow(/development feature/);
@@ -61,7 +61,7 @@ describe('the first start is refused', () => {
     ['a weak password', { BOOTSTRAP_ADMIN_PASSWORD: 'password123' }, /too weak/],
     ['an unknown setting', { BOOTSTRAP_SETTINGS: '{"signupEnabled":false}' }, /signupEnabled/],
     ['a setting that is out of range', { BOOTSTRAP_SETTINGS: '{"machineTokenLifeSeconds":1}' }, /At least 300/],
-  ])('with %s', async (_, env, reason) => {
+  ])('the first start is refused with %s', async (_, env, reason) => {
     const admin = { BOOTSTRAP_ADMIN_EMAIL: adminEmail, BOOTSTRAP_ADMIN_PASSWORD: adminPassword };
     const { services } = await start({ ...admin, ...env });
     await expect(bootstrap(services)).rejects.toThrow(reason);
@@ -87,7 +87,7 @@ describe('the first start', () => {
     expect(await signIn(service, 'shop', adminEmail, adminPassword)).toBe(201);
   });
 
-  test('in development makes a demo app and a password of its own', async () => {
+  test('the first start in development creates a demo app and a password', async () => {
     const service = await start();
     const made = await bootstrap(service.services);
     expect(made).toMatchObject({ name: 'demo', adminEmail: 'admin@example.com' });
@@ -95,7 +95,7 @@ describe('the first start', () => {
     expect(await signIn(service, 'demo', 'admin@example.com', made?.generatedPassword ?? '')).toBe(201);
   });
 
-  test('in development takes the name from the environment all the same', async () => {
+  test('the first start in development takes the name from the environment', async () => {
     const { services } = await start({ BOOTSTRAP_APP: 'shop' });
     expect(await bootstrap(services)).toMatchObject({ name: 'shop', adminEmail: 'admin@example.com' });
   });
@@ -120,7 +120,7 @@ describe('a later start', () => {
     await later.app.close();
   });
 
-  test('at the same moment as others: one of them makes the app', async () => {
+  test('only one of several concurrent starts creates the app', async () => {
     const { services } = await start();
     const made = await Promise.all(Array.from({ length: 4 }, () => bootstrap(services)));
     expect(made.filter((first) => first !== undefined)).toHaveLength(1);
@@ -137,7 +137,7 @@ test.each<[what: string, env: Record<string, string>, expected: object]>([
   ],
   ['an admin of the operator', { BOOTSTRAP_ADMIN_EMAIL: adminEmail, BOOTSTRAP_ADMIN_PASSWORD: adminPassword }, {}],
   ['production', { ...production, BOOTSTRAP_ADMIN_EMAIL: adminEmail, BOOTSTRAP_ADMIN_PASSWORD: adminPassword }, {}],
-])('who may create organizations after the first start: %s', async (_what, env, expected) => {
+])('the first start decides who may create organizations: %s', async (_what, env, expected) => {
   const { services } = await start(env);
   await bootstrap(services);
   expect(await db.query(sql`SELECT settings FROM apps`)).toEqual([{ settings: expected }]);

@@ -98,7 +98,7 @@ describe('values', () => {
   test.each([
     ['2', 2],
     ['10.0.0.0/8, ::1, fd00::/8', ['10.0.0.0/8', '::1', 'fd00::/8']],
-  ])('TRUST_PROXY %s', (text, expected) => {
+  ])('the service accepts TRUST_PROXY %s', (text, expected) => {
     expect(loadConfig({ TRUST_PROXY: text }).trustProxy).toEqual(expected);
   });
 
@@ -132,7 +132,7 @@ describe('values', () => {
     ['LocalHost', '127.0.0.1', '::1'],
     ['127.0.0.1', '127.0.0.1', undefined],
     ['::1', '::1', undefined],
-  ])('HOST %s listens on %s and %s', (HOST, host, secondHost) => {
+  ])('with HOST %s the service listens on %s and %s', (HOST, host, secondHost) => {
     expect(loadConfig({ HOST })).toMatchObject({ host, secondHost });
   });
 
@@ -261,7 +261,7 @@ describe('faults', () => {
 
 const network: Environment = { MASTER_KEY: key, SMTP_URL: 'smtp://mail.example' };
 
-describe('without NODE_ENV', () => {
+describe('configuration without NODE_ENV', () => {
   test.each<[what: string, env: Environment]>([
     ['HOST is a network address', { HOST: '0.0.0.0' }],
     ['HOST is all IPv6 addresses', { HOST: '::' }],
@@ -318,7 +318,7 @@ describe('development features', () => {
     ['HOST is on the network', { HOST: '::', ALLOW_DEVELOPMENT_ON_NETWORK: 'true' }, false],
     ['PUBLIC_URL is on the network', { NODE_ENV: 'development', PUBLIC_URL: 'https://id.example.com' }, false],
     ['it is production', { ...production, PUBLIC_URL: 'http://localhost:3000' }, false],
-  ])('isLocalDevelopment: %s', (_, env, expected) => {
+  ])('the value decides isLocalDevelopment: %s', (_, env, expected) => {
     expect(loadConfig(env).isLocalDevelopment).toBe(expected);
   });
 });
@@ -401,7 +401,7 @@ describe('secrets in files', () => {
     expect(faultsOf({ ...production, MASTER_KEY: undefined, MASTER_KEY_FILE: directory })).toHaveLength(1);
   });
 
-  test('only secrets have them', () => {
+  test('only secrets can be read from files', () => {
     expect(loadConfig({ HOST_FILE: '/nowhere' }).host).toBe('127.0.0.1');
   });
 });

@@ -120,7 +120,7 @@ describe('leases', () => {
     expect(isOrdered([first, source.next()])).toBe(true);
   });
 
-  describe('when the clock of the database is set', () => {
+  describe('leases when the clock of the database is set', () => {
     let skewed: SkewedDatabase;
     const often = { renewEveryMs: 20 };
 

@@ -99,7 +99,7 @@ describe('an import leads down', () => {
     expect(told(unlisted)).toEqual([]);
   });
 
-  it('and the list names routes that need it', () => {
+  it('the list of exceptions names only routes that need the exception', () => {
     const needed = new Set(edges.filter(isUpward).map(([file, imported]) => `${file} -> ${roomOf(imported)}`));
     const listed = Object.entries(upward).flatMap(([file, rooms]) => rooms.map((room) => `${file} -> ${room}`));
     expect(listed.filter((entry) => !needed.has(entry))).toEqual([]);
@@ -107,7 +107,7 @@ describe('an import leads down', () => {
   });
 });
 
-describe('of another noun', () => {
+describe('imports from the folder of another noun', () => {
   const toOtherNoun = edges.filter(
     ([file, imported]) => roomOf(file) !== roomOf(imported) && !foundations.has(roomOf(imported)),
   );

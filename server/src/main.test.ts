@@ -97,7 +97,7 @@ describe('a start is refused', () => {
     expect(outcome.stderr).not.toMatch(/hunter2|short-secret|not-a-key/);
   });
 
-  test.each(['PORT', 'METRICS_PORT'])('on a port that is taken: %s', async (variable) => {
+  test.each(['PORT', 'METRICS_PORT'])('a start on a port that is in use is refused: %s', async (variable) => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
@@ -114,7 +114,7 @@ describe('a start is refused', () => {
     await tokenOf(service, passwordOf(service.stdout()));
   });
 
-  test('at an address of another machine', async () => {
+  test('a start at an address of another machine is refused', async () => {
     const onNetwork = {
       ALLOW_DEVELOPMENT_ON_NETWORK: 'true',
       BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com',
@@ -124,21 +124,21 @@ describe('a start is refused', () => {
     expectRefusal(outcome, /^HOST cannot be used: 203\.0\.113\.1 is not an address of this machine/m);
   });
 
-  test('while the database cannot be reached', async () => {
+  test('a start is refused while the database cannot be reached', async () => {
     const DATABASE_URL = 'postgres://user:pass-word@127.0.0.1:9/none';
     const outcome = await runService({ ...place.env, DATABASE_URL, MASTER_KEY: newKey() });
     expectRefusal(outcome, /database cannot be reached/i);
     expect(outcome.stderr).not.toContain('pass-word');
   });
 
-  test('on a schema that is newer', async () => {
+  test('a start on a newer schema is refused', async () => {
     await place.onDatabase((db) =>
       db.query(sql`INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'future', 'x')`),
     );
     expectRefusal(await runService(place.env), /schema is at version/);
   });
 
-  test('with another master key, and existing data stays readable', async () => {
+  test('a start with another master key is refused, and existing data stays readable', async () => {
     const right = { MASTER_KEY: place.env['MASTER_KEY'] ?? newKey() };
     const { stdout } = await (await start(right)).stop();
     expectRefusal(
@@ -148,13 +148,13 @@ describe('a start is refused', () => {
     await tokenOf(await start(right), passwordOf(stdout));
   });
 
-  test.runIf(!onServer)('while another process has the directory, which goes on', async () => {
+  test.runIf(!onServer)('a second start in one directory is refused, and the first process continues', async () => {
     const first = await start();
     expectRefusal(await runService(place.env), /another process|in use/i);
     expect((await first.call('GET', '/readyz')).status).toBe(200);
   });
 
-  test.runIf(!onServer)('on a directory without its key, and no new key is created', async () => {
+  test.runIf(!onServer)('a start on a directory without its key is refused, and creates no key', async () => {
     await (await start()).stop();
     const file = join(place.dataDir, 'master.key');
     await rm(file);
@@ -164,7 +164,7 @@ describe('a start is refused', () => {
     await expect(stat(file)).rejects.toThrow('ENOENT');
   });
 
-  test.runIf(!onServer)('on a directory that is a file', async () => {
+  test.runIf(!onServer)('a start is refused if the directory is a file', async () => {
     const file = join(place.dataDir, 'file');
     await writeFile(file, 'x');
     expectRefusal(await runService({ DATA_DIR: file }));
@@ -213,7 +213,7 @@ describe('the first start', () => {
     await tokenOf(service as ServiceProcess, passwordOf(service?.stdout() ?? ''));
   });
 
-  test('with a configured administrator prints no password', async () => {
+  test('the first start with a configured administrator prints no password', async () => {
     const own = { BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com', BOOTSTRAP_ADMIN_PASSWORD: 'Password@123JonDoeInc' };
     const service = await start(own);
     await tokenOf(service, own.BOOTSTRAP_ADMIN_PASSWORD);
@@ -253,7 +253,7 @@ describe('a mail server', () => {
 });
 
 describe('the log', () => {
-  test('of a start names version, database, migrations, workers, and whether an app was created', async () => {
+  test('the log of a start names version, database, migrations, workers, and whether an app was created', async () => {
     await place.remove();
     place = await makePlace({ bare: true });
     const database = expect.stringMatching(onServer ? /^postgresql 1\d/ : /^embedded 18/);
@@ -400,7 +400,7 @@ describe('the end', () => {
     await proxy.close();
   });
 
-  test.runIf(onServer)('of a supervisor in the middle of its start takes its worker along', async () => {
+  test.runIf(onServer)('a supervisor that ends in the middle of its start ends its worker', async () => {
     await place.onDatabase((db) =>
       db.transaction(async (tx) => {
         // Meanwhile the first worker listens, but cannot become ready.
@@ -432,7 +432,7 @@ describe('the end', () => {
     expect(await service.ended()).toMatchObject({ code: 0, signal: null });
   });
 
-  test('by kill -9 loses no change whose response was sent', async () => {
+  test('kill -9 loses no change whose response was sent', async () => {
     const first = await start();
     const password = passwordOf(first.stdout());
     const token = await tokenOf(first, password);

@@ -86,7 +86,7 @@ test('no other file of the product reads the system clock', () => {
   ]);
 });
 
-describe('after the clock of the database was a day ahead and was set back', () => {
+describe('services after the clock of the database was a day ahead and was set back', () => {
   let app: TestApp;
   let world: World;
 

@@ -62,7 +62,7 @@ const linkedTo = async ({ userId }: { userId: string }) => {
 };
 
 describe('an identity is not linked', () => {
-  it('by the result of another browser, whose owner wants to sign in as the victim later', async () => {
+  it('the result of another browser, whose owner wants to sign in as the victim later, does not link', async () => {
     const eve = await signInOnPages(world, await world.person());
     const result = await resultOf(eve, await toLink(eve));
     const { status, html, text } = await visitor.open(result);
@@ -71,7 +71,7 @@ describe('an identity is not linked', () => {
     expect(await linkedTo(person)).toBe(0);
   });
 
-  it('by an intent that somebody created with the API', async () => {
+  it('an identity is not linked by an intent that was created with the API', async () => {
     for (const verifier of ['none', '', 'undefined']) {
       const successUrl = test.services.config.publicUrl + at(`${page}/link`);
       const codeChallenge = hash('sha256', verifier, 'base64url');
@@ -83,7 +83,7 @@ describe('an identity is not linked', () => {
     expect(await linkedTo(person)).toBe(0);
   });
 
-  it('by the result of a sign-in, and no sign-in happens by the result of a link', async () => {
+  it('the result of a sign-in does not link, and the result of a link does not sign in', async () => {
     await visitor.open(at('sign-in?prompt=login'));
     const signInResult = await resultOf(visitor, await goTo(visitor, 'Continue with Acme SSO'));
     const link = await visitor.open(signInResult.replace('/provider?', `/${page}/link?`));
@@ -94,7 +94,7 @@ describe('an identity is not linked', () => {
     expect(await linkedTo(person)).toBe(0);
   });
 
-  it('to somebody else who signed in with the same browser meanwhile', async () => {
+  it('an identity is not linked to another person who signed in with the same browser meanwhile', async () => {
     const result = await resultOf(visitor, await toLink());
     const secret = visitor.jar.get('page') ?? '';
     const other = await world.person({ verified: true });
@@ -106,14 +106,14 @@ describe('an identity is not linked', () => {
     expect([await linkedTo(person), await linkedTo(other)]).toEqual([0, 0]);
   });
 
-  it('after the end of the session', async () => {
+  it('an identity is not linked after the end of the session', async () => {
     const result = await resultOf(visitor, await toLink());
     await test.db.query(sql`DELETE FROM sessions WHERE app_id = ${world.appId} AND user_id = ${person.userId}`);
     expect((await visitor.open(result)).path).toContain(at('sign-in'));
     expect(await linkedTo(person)).toBe(0);
   });
 
-  it('if it belongs to somebody else', async () => {
+  it('an identity that belongs to another user is not linked', async () => {
     const other = await world.person();
     const codeVerifier = 'v'.repeat(43);
     const codeChallenge = hash('sha256', codeVerifier, 'base64url');
@@ -124,7 +124,7 @@ describe('an identity is not linked', () => {
     expect([await linkedTo(person), await linkedTo(other)]).toEqual([0, 1]);
   });
 
-  it('if the person refuses at the provider', async () => {
+  it('an identity is not linked if the person refuses at the provider', async () => {
     const { text, path } = await visitor.open(at(`${page}?notice=provider_failed&error_description=evil`));
     expect([path.startsWith(at(page)), text.includes('was not linked'), text.includes('evil')]).toEqual([
       true,
@@ -147,7 +147,7 @@ describe('an identity is not linked', () => {
 });
 
 describe('an identity is linked', () => {
-  it('to the person who is signed in, who can sign in with it, and gets a mail', async () => {
+  it('an identity is linked to the signed-in person, who can sign in with it and gets a mail', async () => {
     const { text } = await comeBack(visitor, await toLink());
     expect(text).toContain('The account is linked. You can sign in with it from now on.');
     expect(text).toContain('ada@example.com');
@@ -158,7 +158,7 @@ describe('an identity is linked', () => {
     expect(account.text).toContain(person.email);
   });
 
-  it('after the person has confirmed that it is them, without a second way to the provider', async () => {
+  it('an identity is linked after a confirmation of the person, without a second round trip', async () => {
     const callback = await toLink();
     await test.db.query(sql`UPDATE sessions SET authenticated_at = authenticated_at - interval '1 hour'`);
     const asked = await comeBack(visitor, callback);
@@ -170,7 +170,7 @@ describe('an identity is linked', () => {
     expect(await linkedTo(person)).toBe(1);
   });
 
-  it('and ends the forms that were opened before', async () => {
+  it('a link invalidates the forms that were opened before', async () => {
     const { forms } = await visitor.open(at(page));
     await comeBack(visitor, await toLink());
     const old = forms.find(({ button }) => button.startsWith('Link'));

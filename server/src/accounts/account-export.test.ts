@@ -109,7 +109,7 @@ test('except invitations for the owner of a mailbox that the user has not verifi
   expect(response.body).not.toMatch(/Secret of|invit(?!ations"|ed@example)/);
 });
 
-test('and no secrets, and no data of anybody else', async () => {
+test('the export has no secrets and no data of other people', async () => {
   const person = await world.person();
   const { code } = await world.mail(person.email);
   const other = await world.person();

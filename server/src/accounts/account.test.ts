@@ -101,7 +101,7 @@ describe('a change of the address', () => {
     expect(row).toEqual({ super_admin_invited_until: null, pending: '0', codes: '0' });
   });
 
-  test('only the newest code is valid, for an hour', async () => {
+  test('only the newest code for a change of the address is valid, for an hour', async () => {
     const [first, second] = [fresh(), fresh()];
     await ask(first);
     await ask(second);

@@ -86,7 +86,7 @@ async function trust(trustEmail: boolean): Promise<void> {
 }
 
 describe('a thief who has only the token of a session', () => {
-  test('with an old session, cannot link, unlink or see the export', async () => {
+  test('a thief with an old session cannot link, unlink or see the export', async () => {
     await link(vouched(person.email));
     const [identity] = (await world.call('GET', `${users}/me/identities`, { token: person.token })).json<{
       identities: { id: string }[];
@@ -102,7 +102,7 @@ describe('a thief who has only the token of a session', () => {
     expect(await linkedSubjects()).toEqual([{ subject: `sub ${person.userId}` }]);
   });
 
-  test('with a fresh session, gains no link that survives the reset', async () => {
+  test('a thief with a fresh session gains no link that survives the reset', async () => {
     const thief = { sub: `thief of ${person.userId}`, email: 'thief@elsewhere.example', email_verified: true };
     expect((await link(thief)).statusCode).toBe(200);
     expect((await arriveAs(thief)).json()).toMatchObject({ userId: person.userId });
@@ -147,7 +147,7 @@ describe('a thief who has only the token of a session', () => {
         return () => world.call('PUT', `${users}/me/email`, { token: person.token, body });
       },
     ],
-  ])('and %s at the moment of the reset: the session ends first', async (_, prepare) => {
+  ])('a thief who tries to %s at the moment of the reset fails: the session ends first', async (_, prepare) => {
     const act = await prepare();
     meanwhile = async () => {
       await app.db.query(sql`DELETE FROM sessions WHERE app_id = ${world.appId} AND user_id = ${person.userId}`);
@@ -235,7 +235,7 @@ describe('a reset unlinks an identity unless its provider vouches for the presen
     expect(await linkedSubjects()).toHaveLength(stays ? 1 : 0);
   });
 
-  test('of this account only', async () => {
+  test('a reset unlinks only identities of this account', async () => {
     const other = await world.person();
     provider.person = { sub: `sub ${other.userId}` };
     const { codeChallenge, codeVerifier } = newVerifier();

@@ -47,14 +47,14 @@ describe('changing the password is refused', () => {
     expect([await isSignedIn(other.token), await signIn(password)]).toEqual([true, 201]);
   });
 
-  test('to others: strangers, super admins, machine users', async () => {
+  test('others cannot change a password: strangers, super admins, machine users', async () => {
     const { userId } = person;
     const others = [(await world.person()).token, world.admin.token, (await world.machine()).token];
     const answers = await Promise.all(others.map((token) => change({}, { userId, token })));
     expect(answers.map(problem)).toEqual(['404 user_not_found', '403 access_denied', '403 access_denied']);
   });
 
-  test('to a user without a password, and says how to get one', async () => {
+  test('a user without a password cannot change it, and the response says how to get one', async () => {
     await app.db.query(
       sql`UPDATE users SET password_hash = NULL WHERE app_id = ${world.appId} AND id = ${person.userId}`,
     );

@@ -184,7 +184,7 @@ test('a grant that races with the claim belongs to the owner in either order', a
   }
 });
 
-test('of many concurrent uses of one verification code, one claims', async () => {
+test('only one of many concurrent uses of one verification code claims the account', async () => {
   const account = await hijack(world, linking, email, { clicked: true });
   const body = { userId: account.userId, verificationCode: account.verificationCode };
   const tokens = [account.token, account.mailedToken, account.token];

@@ -38,7 +38,7 @@ async function expectRefused(session: Person, answer: string, acr: 2 | 3): Promi
 }
 
 describe('a change of the address needs the strongest factor of the person:', () => {
-  it('an authenticator app, not the password alone, within ten minutes', async () => {
+  it('the password alone is not enough: an authenticator app is needed within ten minutes', async () => {
     const person = await world.person();
     const factor = await enrol(world, person);
     await expectRefused(await weakSession(world, person), '401 step_up_required', 2);

@@ -120,7 +120,7 @@ describe('asking for a verification mail', () => {
 });
 
 describe('a code is invalid', () => {
-  test('when it is wrong', async () => {
+  test('a wrong code is invalid', async () => {
     const person = await unverified();
     for (const wrong of ['AAAAAAA', person.code.slice(1), `${person.code}A`, ' ', '0']) {
       expect(problem(await present(person.token, person.userId, wrong))).toBe('400 code_invalid');
@@ -128,7 +128,7 @@ describe('a code is invalid', () => {
     expect(await isVerified(person)).toBe(false);
   });
 
-  test('if it belongs to another user, another app, or an invitation', async () => {
+  test('a code of another user, another app or an invitation is invalid', async () => {
     const [person, other] = [await unverified(), await unverified()];
     const elsewhere = await createWorld(app);
     const foreign = await elsewhere.person({ verified: false });
@@ -143,20 +143,20 @@ describe('a code is invalid', () => {
     expect(await isVerified(person)).toBe(false);
   });
 
-  test('when a newer one was sent', async () => {
+  test('a code is invalid when a newer one was sent', async () => {
     const old = await unverified();
     const renewed = await remail(old);
     expect(problem(await present(old.token, old.userId, old.code))).toBe('400 code_invalid');
     expect((await present(renewed.token, renewed.userId, renewed.code)).statusCode).toBe(200);
   });
 
-  test('when it is used', async () => {
+  test('a code is invalid after its use', async () => {
     const person = await unverified();
     expect((await present(person.token, person.userId, person.code)).statusCode).toBe(200);
     expect(problem(await present(person.token, person.userId, person.code))).toBe('400 code_invalid');
   });
 
-  test('after 24 hours, and so is its token', async () => {
+  test('a code is invalid after 24 hours, and so is its token', async () => {
     const inTime = await unverified();
     const late = await unverified();
     app.clock.advance(24 * hourMs - 1000);
@@ -166,7 +166,7 @@ describe('a code is invalid', () => {
     expect(problem(await present(late.token, late.userId, late.code))).toBe('400 code_invalid');
   });
 
-  test('with the same response for every reason', async () => {
+  test('an invalid code gets the same response for every reason', async () => {
     const person = await unverified();
     const used = await unverified();
     await present(used.token, used.userId, used.code);

@@ -160,7 +160,7 @@ async function linkIdentity(userId: string): Promise<void> {
     VALUES (${appId}, 2, ${userId}, 1, 'https://idp.example', ${subject}, ${email}, now(), now())`);
 }
 
-test('only the id of a deleted user remains in the audit and in their invitations', async () => {
+test('the audit and the invitations of a deleted user keep only the id of the user', async () => {
   const { userId, sessionToken } = await liveALittle();
   const lived = await dump(app.db);
   const expected = [...lived.keys()].filter((table) => !(table in impersonal));

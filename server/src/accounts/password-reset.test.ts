@@ -123,7 +123,7 @@ describe('asking for a reset', () => {
           .then(() => app.db.query(sql`UPDATE users SET password_hash = NULL WHERE email = ${email}`)),
       1,
     ],
-  ])('by %s', async (_, prepare, mails) => {
+  ])('a reset is requested by %s', async (_, prepare, mails) => {
     await prepare();
     await request(email);
     await answer();
@@ -164,7 +164,7 @@ describe('asking for a reset', () => {
 });
 
 describe('resetting is refused', () => {
-  test('in the same way for every wrong code or address, and a row is written each time', async () => {
+  test('every wrong code or address gets the same response, and a row is written each time', async () => {
     await world.person({ email });
     const withoutCode = `codeless-${email}`;
     await world.person({ email: withoutCode });
@@ -188,7 +188,7 @@ describe('resetting is refused', () => {
     expect((await reset(code)).json()).toEqual({ message: 'Password updated' });
   });
 
-  test('with a weak password, and the code stays valid', async () => {
+  test('a reset with a weak password is refused, and the code stays valid', async () => {
     await world.person({ email });
     const code = await codeTo(email);
     for (const weak of ['short', 'password123', email, 'x'.repeat(129), 'letmein', '12345678']) {
@@ -197,34 +197,34 @@ describe('resetting is refused', () => {
     expect((await reset(code)).statusCode).toBe(200);
   });
 
-  test('with the name of the user as password', async () => {
+  test('a reset with the name of the user as password is refused', async () => {
     const body = { email, firstName: 'Bartholomew', lastName: 'Longfellow', password };
     await world.call('POST', '/v1/authentication/users', { body, ...from(anywhere()) });
     expect(problem(await reset(await codeTo(email), { newPassword: 'Bartholomew' }))).toBe('400 password_too_weak');
   });
 
-  test('to a deactivated user', async () => {
+  test('a reset is refused for a deactivated user', async () => {
     await world.person({ email });
     const code = await codeTo(email);
     await setState('INACTIVE');
     expect(problem(await reset(code))).toBe('403 user_inactive');
   });
 
-  test('after an hour', async () => {
+  test('a reset is refused after an hour', async () => {
     await world.person({ email });
     const code = await codeTo(email);
     app.clock.advance(hourMs);
     expect(problem(await reset(code))).toBe('400 code_invalid');
   });
 
-  test('with a code that was sent for another purpose', async () => {
+  test('a reset with a code that was sent for another purpose is refused', async () => {
     await world.person({ email, verified: false });
     const { code } = await world.mail(email);
     await codeTo(email);
     expect(problem(await reset(code ?? ''))).toBe('400 code_invalid');
   });
 
-  test('the second time, also concurrently', async () => {
+  test('a second reset with one code is refused, also concurrently', async () => {
     await world.person({ email });
     const code = await codeTo(email);
     const attempts = Array.from({ length: 8 }, () => reset(code));
@@ -256,7 +256,7 @@ describe('a reset', () => {
     expect(await signIn(newPassword)).toBe(201);
   });
 
-  test('of a claimed account keeps its data and leaves invitations to be accepted', async () => {
+  test('a reset of a claimed account keeps its data and leaves invitations pending', async () => {
     const person = await world.person({ email, verified: false });
     const { code: verificationCode } = await world.mail(email);
     await invite(await world.organization(await world.person()));
@@ -352,7 +352,7 @@ describe('a stranger who knows the address', () => {
     expect((await reset(code, {}, '192.0.2.79')).statusCode).toBe(200);
   });
 
-  test('who exhausted a code does not prevent the owner from getting another', async () => {
+  test('a stranger who exhausts a code does not prevent the owner from getting another', async () => {
     await world.person({ email });
     for (let index = 0; index < 3; index += 1) await codeTo(email);
     await guess(60, (index) => `203.0.113.${index}`);

@@ -145,7 +145,7 @@ async function offer({ before }: Grants[string]): Promise<void> {
   await before?.();
 }
 
-describe.each(Object.entries(grants))('what is given to the address of %s', (name, given) => {
+describe.each(Object.entries(grants))('grants to the address of %s', (name, given) => {
   const expected = name.includes('super admin') ? { ...nothing, isSuperAdmin: true } : { ...nothing, organizations: 1 };
 
   test("belongs to the owner, not to the stranger, and the stranger's changes are removed", async () => {
@@ -191,7 +191,7 @@ describe.each(Object.entries(grants))('what is given to the address of %s', (nam
 });
 
 test.each(Object.entries(grants))(
-  'what is given to the address of %s belongs to the owner after a sign-in with a mailed code, and not to the stranger',
+  'grants to the address of %s belong to the owner after a sign-in with a mailed code, not to the stranger',
   async (name, given) => {
     const expected = name.includes('super admin')
       ? { ...nothing, isSuperAdmin: true }
@@ -297,7 +297,7 @@ describe('a grant by id', () => {
     });
   const lastChanges = async () => (await world.events()).at(-1)?.changes;
 
-  test('to an unclaimed account is made as documented, and recorded', async () => {
+  test('a grant by id to an unclaimed account is made as documented, and recorded', async () => {
     const { userId, token } = await hijack(world, linking, email, { clicked: true });
     const machine = await world.machine();
     const added = await byId(userId, 'POST', machine.token);
@@ -311,7 +311,7 @@ describe('a grant by id', () => {
     expect(await holdings(token)).toEqual({ ...nothing, organizations: 1 });
   });
 
-  test('to a claimed account is recorded without a note', async () => {
+  test('a grant by id to a claimed account is recorded without a note', async () => {
     const { userId } = await world.person();
     expect((await byId(userId, 'POST', world.admin.token)).statusCode).toBe(200);
     expect(await lastChanges()).toEqual(['roles.reader']);

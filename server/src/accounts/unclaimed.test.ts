@@ -104,7 +104,7 @@ beforeAll(async () => {
 afterAll(() => db?.close());
 
 describe('the migration', () => {
-  test.each(accounts.map((account) => [account.name, account] as const))('of %s', async (_, { name, becomes }) => {
+  test.each(accounts.map((account) => [account.name, account] as const))('marks %s', async (_, { name, becomes }) => {
     const rows = await db.query<{ claimed_by: string | null }>(
       sql`SELECT claimed_by FROM users WHERE app_id = ${appId} AND email = ${emailOf(name)}`,
     );

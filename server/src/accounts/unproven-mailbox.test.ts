@@ -32,7 +32,7 @@ const purposes = async () => (await world.mails(victim)).map(({ purpose }) => pu
 const countOf = async (purpose: string) => (await purposes()).filter((found) => found === purpose).length;
 
 describe("a user with somebody else's address cannot send any number of mails to it", () => {
-  test('by changing the password', async () => {
+  test('a user cannot send more mails than the quota by changing the password', async () => {
     const { userId, token } = await stranger();
     const other = 'Secret@slidezAB';
     for (const [currentPassword, newPassword] of [
@@ -45,14 +45,14 @@ describe("a user with somebody else's address cannot send any number of mails to
     expect(await purposes()).toEqual(['email_verification']);
   });
 
-  test('by signing in from one new device after the other', async () => {
+  test('a user cannot send more mails than the quota by signing in from one new device after another', async () => {
     await stranger();
     const body = { email: victim, password };
     expect((await world.call('POST', `${users}/sessions`, { body })).statusCode).toBe(201);
     expect(await purposes()).toEqual(['email_verification']);
   });
 
-  test('by signing up and deleting the account repeatedly', async () => {
+  test('a user cannot send more mails than the quota by signing up and deleting the account repeatedly', async () => {
     // The mails of an account are deleted with it, so the mails of each account are counted separately.
     const found: string[][] = [];
     for (let index = 0; index < 5; index += 1) {
@@ -69,7 +69,7 @@ describe("a user with somebody else's address cannot send any number of mails to
     expect((await request()).statusCode).toBe(200);
   });
 
-  test('by doing so while an invitation is pending, which is kept', async () => {
+  test('sign-ups and deletions send no more mails than the quota and keep a pending invitation', async () => {
     const owner = await world.person();
     const orgId = await world.organization(owner);
     const body = { email: victim, firstName: 'Jane', lastName: 'Roe', role: 'reader' };
@@ -86,7 +86,7 @@ describe("a user with somebody else's address cannot send any number of mails to
     expect(me.json()).toMatchObject({ organizations: [{ id: orgId, roles: ['reader'] }] });
   });
 
-  test('by requesting a reset of one account after the other', async () => {
+  test('a user cannot send more mails than the quota by requesting resets of many accounts', async () => {
     let mails = 0;
     for (let index = 0; index < 5; index += 1) {
       const made = await stranger();
@@ -98,7 +98,7 @@ describe("a user with somebody else's address cannot send any number of mails to
     expect(mails).toBe(3);
   });
 
-  test('by requesting a change to it, from any number of accounts', async () => {
+  test('a user cannot send more mails than the quota by requesting address changes from many accounts', async () => {
     const statuses: number[] = [];
     for (let index = 0; index < 5; index += 1) {
       const { token } = await world.person();

@@ -30,7 +30,7 @@ const inactive = { active: false };
 const reading = { permissions: ['documents:reader'] };
 
 describe('an API key is described', () => {
-  test('of an organization', async () => {
+  test('an API key of an organization is described', async () => {
     const expiresAt = new Date(app.clock.now().getTime() + 3_600_000);
     const key = await organizationKey(world, owner, orgId, { ...reading, expiresAt: expiresAt.toISOString() });
     expect(await say(key)).toEqual({
@@ -47,7 +47,7 @@ describe('an API key is described', () => {
     });
   });
 
-  test('of a person', async () => {
+  test('an API key of a person is described', async () => {
     const key = await personalKey(world, member, orgId);
     expect(await say(key)).toMatchObject({
       active: true,
@@ -58,7 +58,7 @@ describe('an API key is described', () => {
     });
   });
 
-  test('in one statement, together with others, and its use is recorded once a minute', async () => {
+  test('one statement describes an API key and others, and its use is recorded once a minute', async () => {
     const chief = await world.person();
     const itsOrgId = await world.organization(chief);
     const keys = [await organizationKey(world, chief, itsOrgId), await organizationKey(world, chief, itsOrgId)];
@@ -78,7 +78,7 @@ describe('an API key is described', () => {
   test.each([
     ['with a wrong checksum', (key: string) => `${key.slice(0, -1)}${key.endsWith('A') ? 'Q' : 'A'}`],
     ['that is too short', (key: string) => key.slice(0, -1)],
-  ])('as inactive without the database: one %s', async (_, change) => {
+  ])('a key is described as inactive without a query: one %s', async (_, change) => {
     const { key } = await organizationKey(world, owner, orgId);
     await say(key);
     db.take();
@@ -86,7 +86,7 @@ describe('an API key is described', () => {
     expect(db.take().filter((text) => text.includes('api_keys'))).toEqual([]);
   });
 
-  test('as inactive in another app', async () => {
+  test('an API key is described as inactive in another app', async () => {
     const other = await createWorld(app);
     const { key } = await organizationKey(world, owner, orgId);
     expect(await introspected(other, await other.machine(), key)).toEqual(inactive);

@@ -245,7 +245,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-describe('what a key may do is decided when it is used:', () => {
+describe('the rights of an API key are decided when the key is used:', () => {
   test.each(Object.entries(cases))('%s', async (_, { key: make, happens, leaves }) => {
     const its = await scene();
     const key = await make(its);

@@ -45,7 +45,7 @@ describe('the platform API is refused', () => {
     }
   });
 
-  test('to super admins and machines', async () => {
+  test('the platform API is refused to super admins and machines', async () => {
     const { token } = await world.machine();
     for (const caller of [world.admin.token, token]) {
       expect(problem(await world.call('GET', url, { token: caller }))).toBe('401 unauthenticated');
@@ -64,7 +64,7 @@ describe('the platform API is refused', () => {
     }
   });
 
-  test('with neither of two keys, and accepts both while they rotate', async () => {
+  test('the platform API accepts either of two keys while they rotate, but not both at once', async () => {
     const next = 'platform-key-of-tomorrow-0123456789abc';
     const rotating = await buildTestApp({ env: { PLATFORM_KEY: `${platformKey},${next}` } });
     try {
@@ -102,7 +102,7 @@ describe('making an app is refused', () => {
     expect(await appCount()).toBe(before);
   });
 
-  test('with a weak admin password', async () => {
+  test('an app with a weak admin password is not created', async () => {
     const before = await appCount();
     for (const adminPassword of ['short', 'password123', 'admin@weak.example']) {
       const response = await create({ adminEmail: 'admin@weak.example', adminPassword });
@@ -111,7 +111,7 @@ describe('making an app is refused', () => {
     expect(await appCount()).toBe(before);
   });
 
-  test('with a name that is in use, also by a concurrent call', async () => {
+  test('an app with a name that is in use is not created, also by a concurrent call', async () => {
     expect(problem(await create({ name: world.appName }))).toBe('409 app_name_taken');
     const responses = await Promise.all(Array.from({ length: 4 }, () => create({ name: 'contested' })));
     const statuses = responses.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b);

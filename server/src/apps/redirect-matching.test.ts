@@ -259,7 +259,7 @@ async function expectAllowed(stage: Stage, ask: Ask, template: string): Promise<
   expect({ template, isOk: statusCode < 300, body }).toMatchObject({ template, isOk: true });
 }
 
-describe('what a person names must match an entry with a path exactly', () => {
+describe('an address in a request must match an entry with a path exactly', () => {
   test.each(byPersons)('%s', async (_, ask) => {
     for (const [, template, entry] of refused) await expectRefused(ask, template, entry);
     for (const [, template] of allowed) await expectAllowed(exact, ask, template);

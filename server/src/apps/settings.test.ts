@@ -38,7 +38,7 @@ describe('a change of settings is refused', () => {
     expect(await get()).toEqual(before);
   });
 
-  test('with a default template that leads elsewhere than the app allows', async () => {
+  test('a default template that leads elsewhere than the app allows is refused', async () => {
     expect(problem(await patch({ resetUrl: 'https://evil.example/reset' }))).toBe('400 redirect_url_not_allowed');
     const allowed = {
       redirectUrls: ['https://app.example.com'],

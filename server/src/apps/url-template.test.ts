@@ -105,7 +105,7 @@ const developmentOnly: [what: string, template: string][] = [
   ['loopback on https', 'https://localhost/verify'],
 ];
 
-describe('in development', () => {
+describe('URL templates in development', () => {
   test.each(refusedEverywhere)('a URL template with %s is refused', async (_, template) => {
     const before = await world.rows();
     expect(problem(await signUp(world, template))).toBe('400 redirect_url_not_allowed');
@@ -131,7 +131,7 @@ describe('in development', () => {
   });
 });
 
-describe('in production', () => {
+describe('URL templates in production', () => {
   test.each([...refusedEverywhere, ...developmentOnly])('a URL template with %s is refused', async (_, template) => {
     expect(problem(await signUp(productionWorld, template))).toBe('400 redirect_url_not_allowed');
   });

@@ -82,7 +82,7 @@ describe('refused are', () => {
     ['a time that is none', () => ofApp, admin, { to: '2026-13-24T00:00:00Z' }, '400 validation_failed'],
     ['a forged cursor', () => ofApp, admin, { cursor: 'MTIz.AAAA' }, '400 validation_failed'],
   ];
-  it.each(['', ' ', '\u200b'])('but no blank filters (%j): they are the same as none', async (blank) => {
+  it.each(['', ' ', '\u200b'])('blank filters (%j) are accepted and filter nothing', async (blank) => {
     const filters = new URLSearchParams({ pageSize: '5', action: blank, actorId: blank, from: blank, to: blank });
     const { token } = stage.world.admin;
     const [blanks, none] = await Promise.all(
@@ -91,7 +91,7 @@ describe('refused are', () => {
     expect(blanks?.json<{ events: unknown }>().events).toEqual(none?.json<{ events: unknown }>().events);
   });
 
-  it('but no lower case in a time', async () => {
+  it('a time in lower case is refused', async () => {
     const { token } = stage.world.admin;
     const query = new URLSearchParams({
       pageSize: '5',
@@ -159,7 +159,7 @@ describe('paging', () => {
     expect(times).toEqual(times.toSorted(([a, i], [b, j]) => b.localeCompare(a) || Number(BigInt(j) - BigInt(i))));
   });
 
-  it('distinguishes events of the same time', async () => {
+  it('paging distinguishes events of the same time', async () => {
     const person = await world.person();
     for (let count = 0; count < 5; count += 1) await world.signIn(person.email);
     const found = await pages(ofApp, world.admin.token, { pageSize: '2', actorId: person.userId });
@@ -192,7 +192,7 @@ describe('paging', () => {
 });
 
 describe('filters', () => {
-  it('by action, actor and time, alone and together', async () => {
+  it('filters by action, actor and time work alone and together', async () => {
     const all = (await pages(ofApp, world.admin.token, { pageSize: '100' })).flat();
     const middle = all[Math.floor(all.length / 2)]?.time ?? '';
     const filters: Record<string, (event: Event) => boolean> = {
@@ -236,7 +236,7 @@ describe('filters', () => {
   });
 });
 
-describe('to an owner', () => {
+describe('audit events of an owner', () => {
   const outsider = { kind: expect.any(String) as string };
 
   it('people of the organization are named', async () => {
@@ -300,7 +300,7 @@ describe('to an owner', () => {
     await app.db.query(sql`DELETE FROM members WHERE org_id = ${stage.orgId} AND user_id = ${world.admin.userId}`);
   });
 
-  it('whom a machine claims to act for is named if they are of the organization', async () => {
+  it('an event names the user for whom a machine claims to act only if the organization has the user', async () => {
     const grant = async (userId: string) => {
       const { email } = await world.person();
       const body = { email, firstName: 'Jon', lastName: 'Doe', role: 'reader', userId };
@@ -384,7 +384,7 @@ describe('security events', () => {
   });
 });
 
-describe('of a deleted organization', () => {
+describe('audit events of a deleted organization', () => {
   let owner: Person;
   let orgId: string;
   beforeAll(async () => {
@@ -424,7 +424,7 @@ describe('of a deleted organization', () => {
   });
 });
 
-it('of a deactivated organization the app reads the events, its people do not', async () => {
+it('the app reads the events of a deactivated organization, its people do not', async () => {
   const owner = await world.person();
   const orgId = await world.organization(owner);
   await world.call('POST', `/v1/authorization/organizations/${orgId}/deactivate`, { token: world.admin.token });

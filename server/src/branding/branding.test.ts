@@ -78,7 +78,7 @@ describe('a change is refused', () => {
     ['primaryColor', '#767676', ['#ffffff', '#f4f5f7']],
     ['primaryColorDark', '#0b6e4f', ['#191b1e', '#0e0f11']],
     ['primaryColorDark', '#000000', ['#191b1e', '#0e0f11']],
-  ])('for %s %s, and names a colour that is allowed', async (field, color, grounds) => {
+  ])('a change of branding is refused for %s %s, and names a colour that is allowed', async (field, color, grounds) => {
     const before = await get();
     const answer = await patch({ [field]: color, radius: 3 });
     expect(problem(answer)).toBe('400 contrast_too_low');
@@ -92,7 +92,7 @@ describe('a change is refused', () => {
     expect((await patch({ [field]: nearest })).statusCode).toBe(200);
   });
 
-  it('for two colours at once, and names both', async () => {
+  it('a change with two faulty colours is refused, and names both', async () => {
     const answer = await patch({ primaryColor: '#ffff00', primaryColorDark: '#000080' });
     expect(Object.keys(answer.json<{ nearestColors: object }>().nearestColors)).toEqual([
       'primaryColor',
@@ -100,7 +100,7 @@ describe('a change is refused', () => {
     ]);
   });
 
-  it('for other people of the app, and for super admins of another app', async () => {
+  it('a change is refused for other people of the app, and for super admins of another app', async () => {
     const person = await world.person();
     expect(problem(await world.call('PATCH', url, { token: person.token, body: { radius: 1 } }))).toBe(
       '403 access_denied',

@@ -85,7 +85,7 @@ describe('a logo', () => {
     ['image/webp', lossy, { width: 4, height: 3 }],
     ['image/webp', lossless, { width: 4, height: 3 }],
     ['image/webp', extended('\x00'), { width: 4, height: 3 }],
-  ])('of the type %s is served as such, as an image only', async (type, bytes, size) => {
+  ])('a logo of the type %s is served with this type, as an image only', async (type, bytes, size) => {
     const stored = await put(bytes);
     expect(stored.json()).toMatchObject({ type, ...size, content: bytes.toString('base64') });
     const served = await open(pathOf(stored));
@@ -154,7 +154,7 @@ describe('a logo', () => {
     expect((await world.mail(email)).html).toMatch(/<img [^>]*background:#1c1c1e/);
   });
 
-  it('of another app cannot be changed', async () => {
+  it('the logo of another app cannot be changed', async () => {
     const other = await createWorld(test);
     await put(png(1, 1));
     const body = { content: pngOf(2, 2) };

@@ -79,7 +79,7 @@ describe('a change is refused', () => {
   });
 
   it.each([{ primaryColor: '#ffcc00' }, { primaryColorDark: '#000000' }])(
-    'for a colour that cannot be read, and names one that can: %o',
+    'a change to an illegible colour is refused, and names a legible one: %o',
     async (body) => {
       const answer = await patch({ ...body, radius: 3 });
       expect(problem(answer)).toBe('400 contrast_too_low');
@@ -90,7 +90,7 @@ describe('a change is refused', () => {
     },
   );
 
-  it('while the app shows no branding of organizations, also for super admins', async () => {
+  it('a change is refused while the app shows no branding of organizations, also for super admins', async () => {
     const path = await setOrganizationLogo(world, orgId);
     await setSetting(false);
     for (const by of [owner, world.admin]) {
@@ -102,7 +102,7 @@ describe('a change is refused', () => {
     expect((await deleteLogo()).statusCode).toBe(204);
   });
 
-  it('by default', async () => {
+  it('a change is refused by default', async () => {
     const other = await createWorld(test);
     const its = await other.organization(await other.person());
     const answer = await other.call('PATCH', brandingOf(its), { token: other.admin.token, body: { radius: 3 } });
@@ -124,14 +124,14 @@ describe('a change is refused', () => {
       '404 organization_not_found',
     ],
     ['a super admin of another app', async () => (await createWorld(test)).admin, '401 unauthenticated'],
-  ])('to %s', async (_, caller, code) => {
+  ])('a change is refused to %s', async (_, caller, code) => {
     const by = await caller();
     for (const answer of [await patch({ radius: 3 }, by), await putLogo(png(1, 1), by), await deleteLogo(by)])
       expect(problem(answer)).toBe(code);
     expect((await get()).json()).toEqual(inherited);
   });
 
-  it('to an owner whose authentication is old', async () => {
+  it('a change is refused to an owner whose authentication is old', async () => {
     await db.query(sql`
       UPDATE sessions SET authenticated_at = authenticated_at - interval '11 minutes' WHERE user_id = ${owner.userId}`);
     expect(problem(await patch({ radius: 3 }))).toBe('401 reauthentication_required');
@@ -140,7 +140,7 @@ describe('a change is refused', () => {
     expect((await get()).statusCode).toBe(200);
   });
 
-  it('to the owner of a deactivated organization', async () => {
+  it('a change is refused to the owner of a deactivated organization', async () => {
     const url = `/v1/authorization/organizations/${orgId}/deactivate`;
     await world.call('POST', url, { token: world.admin.token });
     expect(problem(await patch({ radius: 3 }))).toBe('403 organization_inactive');
@@ -165,7 +165,7 @@ describe('the permission for texts', () => {
     expect((await patch({ name: null })).json()).toMatchObject({ name: null, textsAllowed: true });
   });
 
-  it('of one organization applies to no other', async () => {
+  it('the permission for texts of one organization applies to no other', async () => {
     await patch({ textsAllowed: true }, world.admin);
     const neighbour = await world.person();
     const its = await world.organization(neighbour);
@@ -269,7 +269,7 @@ describe('a logo', () => {
     expect((await world.call('GET', url, { token: world.admin.token })).json()).toMatchObject({ width: 2 });
   });
 
-  it('and the values of an organization are kept by changes of each other', async () => {
+  it('changes of a logo and of the values of an organization keep each other', async () => {
     await putLogo(png(1, 1));
     await patch({ radius: 3 });
     await putLogo(png(2, 2));

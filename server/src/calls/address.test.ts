@@ -61,7 +61,7 @@ describe('no id', () => {
     });
   });
 
-  test.each(ids)('%s, in the organization header', async (_what, id) => {
+  test.each(ids)('%s is refused in the organization header', async (_what, id) => {
     const decoded = decodeURIComponent(id);
     const response = await world.call('POST', `${organizations}/users/1`, {
       token: world.admin.token,
@@ -120,7 +120,7 @@ describe('a path without a route', () => {
     '/constructor',
   ];
 
-  test.each(nowhere)('GET %s', async (path) => {
+  test.each(nowhere)('the service answers GET %s with 404', async (path) => {
     const answer = await send(port, rawRequest(`GET ${path} HTTP/1.1`, [`X-App-Name: ${world.appName}`]));
     // `users/:userId` matches a name, too. An unauthenticated caller learns nothing.
     expect([401, 404]).toContain(answer.status);

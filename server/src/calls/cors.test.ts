@@ -84,7 +84,7 @@ describe('a preflight', () => {
     expectVary(response);
   });
 
-  test.each([allowed, neighbour])('of %s is allowed, without app header', async (origin) => {
+  test.each([allowed, neighbour])('a preflight of %s is allowed without the app header', async (origin) => {
     const response = await preflight(origin, { 'access-control-request-headers': 'x-evil, authorization' });
     expect([response.statusCode, response.body]).toEqual([204, '']);
     expect(response.headers).toMatchObject({
@@ -106,11 +106,11 @@ describe('a preflight', () => {
     expect((await preflight('https://evil.example', { 'x-app-name': world.appName })).statusCode).toBe(403);
   });
 
-  test('for a path without a route does not reveal this', async () => {
+  test('a preflight for a path without a route does not reveal this', async () => {
     expect((await preflight('https://evil.example', {}, '/nowhere')).statusCode).toBe(404);
   });
 
-  test('without a requested method is a plain OPTIONS request', async () => {
+  test('an OPTIONS request without a requested method is no preflight', async () => {
     for (const headers of [{}, { origin: allowed }, { origin: 'https://evil.example' }]) {
       const response = await app.app.inject({ method: 'OPTIONS', url: '/v1/authentication/users', headers });
       expect(response.statusCode).toBe(405);
@@ -225,7 +225,7 @@ describe('an answer', () => {
     expectVary(response);
   });
 
-  test('to a call without an app, or with an unknown or inactive app, is readable for no page', async () => {
+  test('no page can read a response to a call without an app, or with an unknown or inactive app', async () => {
     for (const [name, origin] of [
       [null, allowed],
       ['nobody', allowed],

@@ -8,7 +8,7 @@ import { openTcpProxy, type TcpProxy } from '../test/tcp-proxy.ts';
 import { createWorld, type World } from '../test/world/world.ts';
 
 /** The embedded engine runs in the process, so it cannot be unavailable while the process runs. */
-describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', () => {
+describe.runIf(process.env['TEST_DATABASE_URL'])('requests while the database is away', () => {
   let database: Db;
   let proxy: TcpProxy;
   let app: TestApp;
@@ -96,7 +96,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', (
     expect((await world.call('GET', '/readyz', { app: null })).statusCode).toBe(200);
   });
 
-  test('after a connection is lost in the middle of a transaction, there are no rows', async () => {
+  test('a connection that is lost in the middle of a transaction leaves no rows', async () => {
     const before = await storedEvents();
     const isCaught = proxy.cutBefore(/audit_events/);
     const response = await world.call('POST', machineUsers, { token: world.admin.token, body: { userName: 'half' } });
@@ -109,7 +109,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', (
     expect(again.statusCode).toBe(201);
   });
 
-  test('after a connection is lost in the middle of a sign-up, there is no user, mail or cookie', async () => {
+  test('a connection that is lost in the middle of a sign-up leaves no user, mail or cookie', async () => {
     const isCaught = proxy.cutBefore(/INSERT INTO sessions/);
     const email = 'half@example.com';
     const body = { firstName: 'J', lastName: 'D', email, password: 'Password@123JonDoeInc' };

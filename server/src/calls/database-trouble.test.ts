@@ -14,7 +14,7 @@ const namesOfMachines = async (db: Db) => {
   return rows.map((row) => row.user_name);
 };
 
-describe('while the storage is full', () => {
+describe('requests while the storage is full', () => {
   let app: TestApp;
   let world: World;
 
@@ -48,7 +48,7 @@ describe('while the storage is full', () => {
 /**
  * The embedded engine has one connection inside the process. It cannot be locked by others, disconnected or demoted.
  */
-describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
+describe.runIf(process.env['TEST_DATABASE_URL'])('failures of a database server', () => {
   let database: Db;
   let proxy: TcpProxy;
   let app: TestApp;
@@ -148,7 +148,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
   });
 });
 
-describe.runIf(process.env['TEST_DATABASE_URL'])('while calls that wait for a lock hold all connections', () => {
+describe.runIf(process.env['TEST_DATABASE_URL'])('calls that wait for a lock and hold all connections', () => {
   test('authentication still works, and the service is ready', async () => {
     const database = await openTestDatabase();
     const url = await urlOfDatabase(database);

@@ -201,7 +201,7 @@ describe('internal errors disclose nothing', () => {
     );
   });
 
-  test('and the transaction is rolled back', async () => {
+  test('an internal error rolls the transaction back', async () => {
     expectProblem(await world.call('POST', '/v1/failing/transaction'), 'internal_error');
     const found = await world.call('GET', `/v1/platform/apps/${world.appName}`, { app: null, token: platformKey });
     expect(found.json()).toMatchObject({ displayName: world.appName });

@@ -107,7 +107,7 @@ describe('the first error in the order of checks decides', () => {
     expect([response.statusCode, response.json<{ code: string }>().code]).toEqual([status, code]);
   });
 
-  test('without any error the request succeeds', async () => {
+  test('a request without any error succeeds', async () => {
     const response = await world.call('PATCH', urlOf(orgId), { token: owner.token, body: { name: 'Other' } });
     expect(response.statusCode).toBe(200);
   });

@@ -56,31 +56,31 @@ const line = (check: string, origin: string | null, named: string | null = world
   });
 
 describe('the log names origin, app and code', () => {
-  test('of a call that sets a cookie', async () => {
+  test('the log names the refused origin of a call that sets a cookie', async () => {
     const refusals = await refusalsOf(async () =>
       expect(problem(await signIn({ origin: typed }))).toBe('403 origin_not_allowed'),
     );
     expect(refusals).toEqual([line('cors', typed), line('csrf', typed)]);
   });
 
-  test('of a change with a cookie', async () => {
+  test('the log names the refused origin of a change with a cookie', async () => {
     const refusals = await refusalsOf(async () =>
       expect(problem(await change({ origin: typed }))).toBe('403 origin_not_allowed'),
     );
     expect(refusals).toEqual([line('cors', typed), line('csrf', typed)]);
   });
 
-  test("of a browser's call without an origin", async () => {
+  test("the log records a browser's call without an origin", async () => {
     expect(await refusalsOf(() => change({ 'sec-fetch-site': 'cross-site' }))).toEqual([line('csrf', null)]);
   });
 
-  test('of a response that the page cannot read', async () => {
+  test('the log names the origin of a page that cannot read the response', async () => {
     const url = '/v1/authentication/users/me';
     const read = () => world.call('GET', url, { token: world.admin.token, headers: { origin: typed } });
     expect(await refusalsOf(read)).toEqual([line('cors', typed)]);
   });
 
-  test('of a preflight, which has no app', async () => {
+  test('the log names the refused origin of a preflight, which has no app', async () => {
     expect(await refusalsOf(() => preflight(typed))).toEqual([line('cors', typed, null)]);
   });
 });

@@ -137,7 +137,7 @@ describe('a secret that is wrong', () => {
 });
 
 describe('access that is denied', () => {
-  test('in the statement of the change is recorded, and the change is not applied', async () => {
+  test('access that is denied by the statement of the change is recorded, and the change is not applied', async () => {
     expect(problem(await rename(stage.manager.token))).toBe('403 access_denied');
     expect(problem(await rename(stage.stranger.token))).toBe('404 organization_not_found');
     const target = `organization ${stage.orgId}`;
@@ -166,7 +166,7 @@ describe('access that is denied', () => {
     ['organizations', () => '/v1/authorization/organizations/ID'],
     ['users', () => '/v1/authentication/users/ID'],
     ['sessions', () => '/v1/authentication/users/sessions/ID'],
-  ])('of %s that do not exist shares one event', async (_, url) => {
+  ])('denied access to %s that do not exist is recorded as one shared event', async (_, url) => {
     const method = url().includes('sessions') ? 'DELETE' : 'GET';
     for (let id = 1; id <= 5; id += 1) {
       const answer = await world.call(method, url().replace('ID', `${id}`), { token: stage.stranger.token });
@@ -246,7 +246,7 @@ describe('a flood', () => {
   const eventsAbout = async (target: string) =>
     (await world.securityEvents()).filter((event) => event.target === target);
 
-  test('on other users displace no event about a person, and count every attempt', async () => {
+  test('a flood on other users displaces no event about a person, and every attempt is counted', async () => {
     for (let count = 0; count < 700; count += 1) {
       if (count % 70 === 0) for (let own = 0; own < 3; own += 1) await guess(stage.member.email, from('203.0.113.9'));
       await guess(`nobody-${count}@example.com`, from(`198.51.${count % 7}.${count % 251}`));
@@ -257,12 +257,12 @@ describe('a flood', () => {
     expect(others.reduce((sum, { count }) => sum + count, 0)).toBe(700);
   });
 
-  test('from one network on targets that do not exist are one event', async () => {
+  test('a flood from one network on targets that do not exist is one event', async () => {
     for (let count = 0; count < 60; count += 1) await wrongSecret(count, from(`2001:db8::${count + 1}`));
     expect(await world.securityEvents()).toMatchObject([{ action: 'client_secret.failed', count: 60 }]);
   });
 
-  test('from over a hundred networks share one event without a source; a known network keeps its own', async () => {
+  test('a flood from 100 networks shares one event without a source; a known network keeps its own', async () => {
     for (let count = 0; count < 150; count += 1) await wrongSecret(count, from(`198.51.100.${count}`));
     await wrongSecret(1, from('198.51.100.1'));
     await wrongSecret(1, from('198.51.100.149'));
@@ -276,7 +276,7 @@ describe('a flood', () => {
     expect(further).toEqual({ ip: null, user_agent: null, request_id: null });
   });
 
-  test('from many networks through several processes count every attempt in few events', async () => {
+  test('a flood from many networks through several processes is counted completely in few events', async () => {
     const other = await buildTestApp({ db: app.db, clock: app.clock, env: { TRUST_PROXY: '1' } });
     const calls = Array.from({ length: 300 }, (_, count) => {
       const process = count % 2 === 0 ? app : other;
@@ -294,7 +294,7 @@ describe('a flood', () => {
     await other.app.close();
   });
 
-  test('of one kind or on one target hide no other', async () => {
+  test('a flood of one kind or on one target hides no other event', async () => {
     for (let count = 0; count < 120; count += 1) await rename(stage.stranger.token, floodOf(count));
     await rename(stage.manager.token);
     await signIn(stage.member.email);
@@ -304,7 +304,7 @@ describe('a flood', () => {
     ]);
   });
 
-  test('in one app do not hide entries of another', async () => {
+  test('a flood in one app does not hide events of another app', async () => {
     const other = await createWorld(app);
     for (let count = 0; count < 120; count += 1) await wrongSecret(count, from(`198.51.100.${count}`));
     await signIn('nobody@example.com', from('198.51.100.1'), other);

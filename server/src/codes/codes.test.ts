@@ -50,7 +50,7 @@ test.each(['-', '\u200B', ' '])('separators alone (%j) are no code', async (type
   expect(await outcome(await unverified(), typed)).toBe('400 code_invalid');
 });
 
-describe('from one address', () => {
+describe('attempts from one address', () => {
   test('the fifth attempt still counts, the sixth does not, even with the correct code', async () => {
     const fourWrong = await unverified();
     await guess(fourWrong, 4);
@@ -96,7 +96,7 @@ describe('from one address', () => {
   });
 });
 
-describe('from many addresses', () => {
+describe('attempts from many addresses', () => {
   test('a stranger cannot exhaust the attempts of the owner', async () => {
     const person = await unverified();
     await guess(person, 5, () => '203.0.113.9');
@@ -140,7 +140,7 @@ describe('from many addresses', () => {
   });
 });
 
-describe('what is stored', () => {
+describe('stored data of a code', () => {
   test('is not the code, and cannot be found by trying all codes without the master key', async () => {
     const person = await unverified();
     const [row] = await app.db.query<{ code_hash: Buffer; token_hash: Buffer }>(

@@ -249,7 +249,7 @@ const sizes = ['nearly empty', 'full'];
 const combinations = sizes.flatMap((size) => Object.keys(plans).map((plan): [string, string] => [size, plan]));
 
 describe.each(cases)('a statement that $name', (tested) => {
-  test.each(combinations)('on a table that is %s, with %s, takes exactly its limit', async (size, plan) => {
+  test.each(combinations)('the table is %s, the plan is %s: the statement takes its limit', async (size, plan) => {
     const count = await fill(tested, size);
     const { took, left } = await db.transaction(async (tx) => {
       await restrict(tx, plan);

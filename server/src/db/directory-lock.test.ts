@@ -46,7 +46,7 @@ test('a process that is stopped keeps its lock', async () => {
   await expect(lockDirectory(directory)).rejects.toThrow(`${directory} is in use by another process`);
 });
 
-test('of many starters exactly one wins, also over the lock of a dead process', async () => {
+test('exactly one of many starters gets the lock, also when a dead process left one', async () => {
   const [dead] = await startHolder();
   await dead.kill();
   for (let round = 0; round < 20; round += 1) {
@@ -57,7 +57,7 @@ test('of many starters exactly one wins, also over the lock of a dead process', 
   }
 });
 
-test('of many processes exactly one wins', async () => {
+test('exactly one of many processes gets the lock', async () => {
   const holders = await Promise.all(Array.from({ length: 4 }, () => startHolder()));
   expect(holders.filter(([, answer]) => answer === 'locked').length).toBe(1);
 });

@@ -25,7 +25,7 @@ test('a server that never responds is unavailable', async () => {
   silent.close();
 });
 
-describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', () => {
+describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('a PostgreSQL server', () => {
   let db: Db;
   let other: Db;
 

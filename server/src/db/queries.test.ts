@@ -199,7 +199,7 @@ describe('transactions', () => {
     expect(await exists(14)).toBe(false);
   });
 
-  test('of many callers are all done, among single statements', async () => {
+  test('transactions of many callers all complete, among single statements', async () => {
     await db.query(sql`INSERT INTO accounts (id, balance) VALUES (20, 0)`);
     const increment = () =>
       db.transaction(async (tx) => {

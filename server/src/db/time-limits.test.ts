@@ -8,7 +8,7 @@ import { translateOutcome } from './driver-errors.ts';
 import { namedStatements } from './statements.ts';
 import { openPostgresql, type PostgresqlOptions } from './postgresql.ts';
 
-describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', () => {
+describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('time limits of a PostgreSQL server', () => {
   let server: Db;
   let db: Db;
   let logged: unknown[][];

@@ -69,7 +69,7 @@ describe('the device token', () => {
     expect(await deviceCount(userId)).toBe(before);
   });
 
-  test('of several people on one device: each is known there, five at most, the latest stay', async () => {
+  test('each of several people on one device is known there: at most the latest five', async () => {
     const people = await Promise.all(Array.from({ length: 6 }, () => world.person()));
     let device = '';
     for (const { email } of people) device = held(await signIn(email, withHeader(device)));
@@ -110,7 +110,7 @@ describe('the device token', () => {
     expect(held(response).split('.').length).toBeLessThanOrEqual(5);
   });
 
-  test('of another app is none', async () => {
+  test('a device token of another app is ignored', async () => {
     const elsewhere = await createWorld(app);
     const { email, userId } = await world.person();
     const { email: theirs } = await elsewhere.person({ email });
@@ -164,7 +164,7 @@ describe('the device token', () => {
   });
 });
 
-describe('on https', () => {
+describe('device cookies on https', () => {
   test('the twin cookie of the app is set and preferred', async () => {
     const { email } = await secure.person({ verified: false });
     const twin = `__Host-device-token-${secure.appName}`;

@@ -71,7 +71,7 @@ const purposesDue = async () =>
     ORDER BY id`);
 
 describe('mails that others cause', () => {
-  test('from all organizations and to plus tags share one quota of a mailbox by hour and day, and arrive', async () => {
+  test('mails of all organizations and to plus tags share the quotas of a mailbox, and arrive', async () => {
     const organizations = [];
     for (let index = 0; index < 3; index += 1) organizations.push(await world.organization(owner));
     for (const email of [tagged('me'), mailbox()]) expect((await signUp(email)).statusCode).toBe(201);
@@ -314,7 +314,7 @@ describe('mails that the owner of a mailbox needs', () => {
   });
 });
 
-describe('with the default numbers', () => {
+describe('mail quotas with the default numbers', () => {
   const defaults = Object.fromEntries(Object.entries(allLimits).map(([limit, { count }]) => [limit, count]));
   const count = async (of: World) => {
     const [row] = await of.test.db.query<{ due: number; waiting: number }>(sql`

@@ -65,7 +65,7 @@ describe.skipIf(!isInstalled)(`the mailbox in a browser (skipped without ${execu
     await page.close();
   });
 
-  it('filters by address', async () => {
+  it('the mailbox filters by address', async () => {
     const { page, complaints } = await openMailbox();
     await page.getByRole('textbox', { name: 'Address' }).fill('english@example.com');
     await page.getByRole('button', { name: 'Show' }).click();

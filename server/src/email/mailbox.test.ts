@@ -90,7 +90,7 @@ describe('the mailbox is not there', () => {
     }
   });
 
-  test('with an unknown parameter is refused with a reason', async () => {
+  test('a mailbox page with an unknown parameter is refused with a reason', async () => {
     expect(problem(await ask({ query: '?from=x' }))).toBe('400 validation_failed');
   });
 });

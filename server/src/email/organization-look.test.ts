@@ -101,7 +101,7 @@ describe('a mail has the look of the app', () => {
     expect(await lookOf(email)).toEqual(nothing);
   });
 
-  it('if it is of another organization', async () => {
+  it('a mail of another organization has the branding of the app', async () => {
     const neighbour = await world.person();
     const its = await world.organization(neighbour);
     const email = `${unique('invited')}@example.com`;
@@ -110,7 +110,7 @@ describe('a mail has the look of the app', () => {
     expect(await lookOf(email)).toEqual(nothing);
   });
 
-  it('if it is about the account of a member', async () => {
+  it('a mail about the account of a member has the branding of the app', async () => {
     const { email } = await world.member(orgId);
     await world.call('POST', '/v1/authentication/users/password/reset', { body: { email } });
     await db.query(sql`DELETE FROM mails WHERE purpose <> 'email_verification'`);

@@ -25,7 +25,7 @@ const probe = probeMailServerWithin({ connectMs: 300, silenceMs: 300, mailMs: 30
 const isUp = async () => /^gatehouse_mail_server_up (.*)$/m.exec(await app.app.metrics.text())?.[1];
 const urlOf = (port: number, user = '', query = '') => `smtp://${user}127.0.0.1:${port}${query}`;
 
-test('without a mail server there is nothing to probe', async () => {
+test('the probe does nothing if no mail server is configured', async () => {
   await probe.run(app.services, new AbortController().signal);
   expect([logged, await isUp()]).toEqual([[], undefined]);
 });

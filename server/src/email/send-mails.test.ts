@@ -206,13 +206,13 @@ describe('a mail is tried again later', () => {
     expect(await outbox.outcome()).toEqual(['SENT -']);
   });
 
-  test('with nobody there', async () => {
+  test('a mail is sent again later if no server is listening', async () => {
     await outbox.queue();
     await expect(outbox.run(`smtp://127.0.0.1:${await closedPort()}`)).rejects.toThrow('server_unreachable (1)');
     expect(await outbox.outcome()).toEqual(['QUEUED server_unreachable']);
   });
 
-  test('with a server that disconnects midway', async () => {
+  test('a mail is sent again later if the server disconnects midway', async () => {
     server = await leavesAtData();
     await outbox.queue();
     await expect(outbox.run(server, { task: impatient })).rejects.toThrow(
@@ -221,7 +221,7 @@ describe('a mail is tried again later', () => {
     expect(await outbox.rows()).toMatchObject([{ state: 'QUEUED', attempts: 1 }]);
   });
 
-  test('with a sign-in that is refused, and sent with the right one', async () => {
+  test('a mail is kept while the server refuses the credentials, and sent with the right ones', async () => {
     const signIn = (name: string) =>
       startMailServer({
         authOptional: false,
@@ -241,7 +241,7 @@ describe('a mail is tried again later', () => {
     expect(server.mails).toHaveLength(1);
   });
 
-  test('after pauses that grow, for a day, and then is given up', async () => {
+  test('a mail is sent again after growing pauses for a day, and then abandoned', async () => {
     const url = `smtp://127.0.0.1:${await closedPort()}`;
     await outbox.queue();
     const start = app.clock.now().getTime();
@@ -301,7 +301,7 @@ describe('a mail is given up at once', () => {
     expect(await listGivenUpMails(app.db, 10)).toEqual([]);
   });
 
-  test('when its content cannot be read', async () => {
+  test('a mail whose content cannot be read is abandoned at once', async () => {
     server = await startMailServer();
     await outbox.queue();
     await app.db.query(sql`UPDATE mails SET sealed_content = 'x'`);
@@ -309,7 +309,7 @@ describe('a mail is given up at once', () => {
     expect(await outbox.outcome()).toEqual(['GIVEN_UP unreadable']);
   });
 
-  test('and the others are sent', async () => {
+  test('an abandoned mail does not delay the others', async () => {
     server = await startMailServer({
       onRcptTo: ({ address }, _, callback) => callback(address.startsWith('gone') ? refusal(550, 'gone') : null),
     });

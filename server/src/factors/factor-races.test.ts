@@ -54,7 +54,7 @@ const atOnce = async (...calls: (() => ReturnType<World['call']>)[]) =>
     .map((response) => (response.body === '' ? String(response.statusCode) : problem(response)))
     .toSorted();
 
-describe('at the same time', () => {
+describe('concurrent requests', () => {
   it('only one person registers a credential', async () => {
     const other = await world.person();
     const passkey = createPasskey();
@@ -77,7 +77,7 @@ describe('at the same time', () => {
     expect(await listed()).toHaveLength(1);
   });
 
-  it('only the tenth factor of two is added', async () => {
+  it('only one of two concurrent requests adds the tenth factor', async () => {
     const first = await addPasskey(world, person);
     for (let count = 1; count < 9; count += 1) await addPasskey(world, person);
     const { sessionToken: token } = (await signInByPasskey(world, first)).json<{ sessionToken: string }>();

@@ -103,12 +103,12 @@ test.each([
   'DELETE FROM sessions',
   'INTO mails',
   'INTO audit_events',
-])('if a process is killed after %s, the reset is unchanged', async (statement) => {
+])('a reset is unchanged if a process is killed after %s', async (statement) => {
   expect(await applyAndDie(statement)).toEqual({ output: '', signal: 'SIGKILL' });
   expect(await stored()).toEqual(untouched);
 });
 
-test('if a process is killed after the commit, the reset is complete, and is not repeated', async () => {
+test('a reset is complete, and is not repeated, if a process is killed after the commit', async () => {
   expect(await applyAndDie('commit')).toEqual({ output: '', signal: 'SIGKILL' });
   expect(await stored()).toEqual(applied);
   expect(await applyAndDie('never')).toEqual({ output: 'done', signal: null });

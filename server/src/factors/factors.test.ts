@@ -212,7 +212,7 @@ describe('people with a second factor', () => {
   });
 });
 
-describe('in an app that requires a second factor', () => {
+describe('factors in an app that requires a second factor', () => {
   const code = async () => {
     await call('POST', `${reauthentication}-request`);
     return (await world.mail(person.email)).code;

@@ -52,17 +52,17 @@ describe('a credential id', () => {
     return register(credential.id === '' ? withId(credential, anyId) : credential);
   };
 
-  it.each([16, 1023])('of %i bytes is accepted, and signs in', async (length) => {
+  it.each([16, 1023])('a credential id of %i bytes is accepted, and signs in', async (length) => {
     const passkey = await addPasskey(world, person, createPasskey({ credentialId: randomBytes(length) }));
     expect((await signInByPasskey(world, passkey)).statusCode).toBe(201);
   });
 
-  it.each([0, 1, 15])('of %i bytes is refused', async (length) => {
+  it.each([0, 1, 15])('a credential id of %i bytes is refused', async (length) => {
     expect(problem(await attempt(length))).toBe('400 factor_invalid');
     expect(await listed()).toEqual([]);
   });
 
-  it.each([1024, 3000, 10_000])('of %i bytes is refused, also if the response names a shorter one', async (length) => {
+  it.each([1024, 3000, 10_000])('an id of %i bytes is refused, also under a shorter name', async (length) => {
     const credential = registration(createPasskey({ credentialId: randomBytes(length) }), await begin());
     expect(problem(await register(withId(credential, anyId)))).toBe('400 factor_invalid');
     expect(problem(await attempt(length))).toBe('400 validation_failed');
@@ -76,7 +76,7 @@ describe('a credential id', () => {
 });
 
 describe('a public key', () => {
-  it.each(algorithms)('of the algorithm %s is accepted, and signs in', async (algorithm) => {
+  it.each(algorithms)('a public key of the algorithm %s is accepted, and signs in', async (algorithm) => {
     const passkey = await addPasskey(world, person, createPasskey({ algorithm }));
     expect((await signInByPasskey(world, passkey)).statusCode).toBe(201);
     const other = { ...createPasskey({ algorithm }), credentialId: passkey.credentialId };
@@ -132,7 +132,7 @@ describe('an attestation object', () => {
     [16_384, '201 undefined'],
     [16_388, '400 validation_failed'],
     [65_536, '400 validation_failed'],
-  ])('of %i characters is answered with %s', async (characters, answer) => {
+  ])('an attestation object of %i characters is answered with %s', async (characters, answer) => {
     const credential = registration(createPasskey(), await begin());
     const attestationObject = filledTo(credential.response.attestationObject, characters);
     expect(attestationObject).toHaveLength(characters);

@@ -298,7 +298,7 @@ describe('a passkey', () => {
   });
 });
 
-describe('in an app that requires a second factor', () => {
+describe('passkeys in an app that requires a second factor', () => {
   beforeEach(() => setPolicy(world, 'required'));
 
   it('the first passkey after a sign-in with a password is confirmed by the mailbox, too', async () => {

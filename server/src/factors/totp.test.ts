@@ -44,7 +44,7 @@ describe('base32', () => {
     ['foob', 'MZXW6YQ'],
     ['fooba', 'MZXW6YTB'],
     ['foobar', 'MZXW6YTBOI'],
-  ])('of %j is %j', (text, encoded) => {
+  ])('the base32 of %j is %j', (text, encoded) => {
     expect(toBase32(Buffer.from(text))).toBe(encoded);
   });
 });

@@ -169,12 +169,12 @@ describe('a provider that refuses:', () => {
     expect(JSON.stringify(back)).not.toMatch(/0190|<|%3C/);
   });
 
-  it('the token endpoint', async () => {
+  it('a refusal by the token endpoint fails the sign-in', async () => {
     provider.misbehaviour = { tokenError: { error: 'invalid_client', error_description: 'wrong secret' } };
     await expectFailure(await goThrough(world, provider, idpId), 'provider_error');
   });
 
-  it('and the state is consumed', async () => {
+  it('a refusal by the provider consumes the state', async () => {
     provider.misbehaviour = { callback: { error: 'access_denied', iss: provider.issuer } };
     const { authUrl } = await createIntent(world, idpId);
     const callback = await goToProvider(world, browser, provider, authUrl);
@@ -189,7 +189,7 @@ describe('clocks that differ', () => {
   it.each([
     ['a token that expired a moment ago', { exp: -50 }],
     ['a token from a moment ahead', { nbf: 50, iat: 50 }],
-  ])('by less than a minute do not matter: %s', async (_, offsets) => {
+  ])('clocks that differ by less than a minute are accepted: %s', async (_, offsets) => {
     const claims = Object.fromEntries(Object.entries(offsets).map(([name, offset]) => [name, seconds(offset)]));
     provider.misbehaviour = { claims };
     expect(await goThrough(world, provider, idpId)).toHaveProperty('intentToken');
@@ -236,21 +236,21 @@ describe('a provider that is switched off', () => {
   const setEnabled = (enabled: boolean) =>
     world.call('PATCH', `/v1/authorization/idps/${idpId}`, { token: world.admin.token, body: { enabled } });
 
-  it('on the way there', async () => {
+  it('a disabled provider is not redirected to', async () => {
     const { authUrl } = await createIntent(world, idpId);
     await setEnabled(false);
     const response = await visit(world, browser, authUrl);
     expect(new URL(String(response.headers.location)).searchParams.get('error')).toBe('provider_disabled');
   });
 
-  it('on the way back', async () => {
+  it('a result of a provider that was disabled meanwhile is refused', async () => {
     const { authUrl } = await createIntent(world, idpId);
     const callback = await goToProvider(world, browser, provider, authUrl);
     await setEnabled(false);
     await expectFailure(await comeBack(world, browser, callback), 'provider_disabled');
   });
 
-  it('by being deleted', async () => {
+  it('a result of a provider that was deleted meanwhile is refused', async () => {
     const { authUrl } = await createIntent(world, idpId);
     const callback = await goToProvider(world, browser, provider, authUrl);
     await world.call('DELETE', `/v1/authorization/idps/${idpId}`, { token: world.admin.token });

@@ -74,7 +74,7 @@ describe('an intent', () => {
     'http://a:b@localhost/',
     'http://localhost/{{code}}',
     '//x',
-  ])('to %s is refused, in success and in failure', async (url) => {
+  ])('an intent to %s is refused, in success and in failure', async (url) => {
     expect(problem(await create({ idpId, successUrl: url, failureUrl }))).toBe('400 redirect_url_not_allowed');
     expect(problem(await create({ idpId, successUrl, failureUrl: url }))).toBe('400 redirect_url_not_allowed');
     expect(await rows()).toEqual([]);

@@ -92,7 +92,7 @@ describe('an unknown user', () => {
     [{ given_name: ' \u0000\n ', family_name: 7 }, 'jon', ''],
     [{ given_name: 'J\u0007on', family_name: 'x'.repeat(300) }, 'J on', 'x'.repeat(200)],
     [{ given_name: '\ud800' }, '\ufffd', ''],
-  ])('and whom the provider names %j', async (names, firstName, lastName) => {
+  ])('an unknown user whom the provider names %j is created', async (names, firstName, lastName) => {
     const { sessionToken } = await comeIn(claims('jon@example.com', names));
     expect(await me(sessionToken)).toMatchObject({ firstName, lastName });
   });
@@ -106,7 +106,7 @@ describe('an unknown user', () => {
     expect(await identities(third.sessionToken)).toMatchObject([{ email: 'jon@example.com' }]);
   });
 
-  it('and another of the same address at another provider are one user with two identities', async () => {
+  it('an address at two providers belongs to one user with two identities', async () => {
     const first = await comeIn(claims('jon@example.com'));
     const other = await registerProvider(world, provider);
     const second = await comeIn({ ...claims('JON@example.com'), sub: 'another' }, other);
@@ -141,7 +141,7 @@ describe('an address that the provider does not vouch for', () => {
     ['is missing', { email_verified: true }],
     ['is no address', { email: 'jon at example.com', email_verified: true }],
     ['is no text', { email: ['jon@example.com'], email_verified: true }],
-  ])('because it %s: no user is created or linked', async (_, person) => {
+  ])('an address that the provider does not vouch for because it %s creates and links no user', async (_, person) => {
     await world.person({ email: 'jon@example.com' });
     const response = await come({ sub: 'jon', ...person });
     expect(problem(response)).toBe('403 idp_email_unverified');
@@ -153,7 +153,7 @@ describe('an address that the provider does not vouch for', () => {
     });
   });
 
-  it('because the provider is not trusted in this', async () => {
+  it('an address that the provider is not trusted to vouch for creates and links no user', async () => {
     const untrusted = await registerProvider(world, provider, { trustEmail: false });
     expect(problem(await come(claims('jon@example.com'), untrusted))).toBe('403 idp_email_unverified');
     await world.call('PATCH', `/v1/authorization/idps/${untrusted}`, {

@@ -123,7 +123,7 @@ describe('Microsoft', () => {
     expect(one.json<{ userId: string }>().userId).not.toBe(two.json<{ userId: string }>().userId);
   });
 
-  it('for organizations does not let personal accounts in', async () => {
+  it('Microsoft for organizations does not accept personal accounts', async () => {
     const idpId = await register('azure', { tenantType: 'AZURE_AD_TENANT_TYPE_ORGANISATIONS' });
     microsoft.organizations.person = { sub: 'jon', ...inTenant(consumers) };
     expect(await goThrough(world, microsoft.organizations, idpId)).toMatchObject({ error: 'account_not_allowed' });
@@ -131,7 +131,7 @@ describe('Microsoft', () => {
     expect(response.statusCode).toBe(200);
   });
 
-  it('for consumers accepts personal accounts only', async () => {
+  it('Microsoft for consumers accepts personal accounts only', async () => {
     const idpId = await register('azure', { tenantType: 'AZURE_AD_TENANT_TYPE_CONSUMERS' });
     const personal = { ...inTenant(consumers), xms_edov: true };
     expect((await come(microsoft.consumers, idpId, personal)).statusCode).toBe(200);
@@ -142,7 +142,7 @@ describe('Microsoft', () => {
     expect(await goThrough(world, microsoft.consumers, idpId)).toMatchObject({ error: 'provider_response_invalid' });
   });
 
-  it('of one tenant vouches for its addresses, and is no other tenant', async () => {
+  it('Microsoft of one tenant vouches for its addresses, and refuses other tenants', async () => {
     const idpId = await register('azure', { tenantId });
     expect((await come(microsoft.tenant, idpId, inTenant(tenantId))).json()).toMatchObject({ isNewUser: true });
     microsoft.tenant.person = { sub: 'jon', ...inTenant(consumers) };
@@ -156,7 +156,7 @@ describe('Microsoft', () => {
     expect(vouchedFor.statusCode).toBe(200);
   });
 
-  it.each(['common', 'organizations'])('of many tenants is no generic provider: %s', async (tenant) => {
+  it.each(['common', 'organizations'])('Microsoft of many tenants cannot be a generic provider: %s', async (tenant) => {
     const body = { ...credentials, name: 'Microsoft', issuer: ofMicrosoft(tenant) };
     const response = await world.call('POST', '/v1/authorization/idps/oidc', { token: world.admin.token, body });
     expect(problem(response)).toBe('400 idp_discovery_failed');

@@ -98,13 +98,13 @@ describe('headers without end', () => {
     expect(await isUp()).toBe(true);
   });
 
-  test('a very long address', async () => {
+  test('a very long address is refused with 431', async () => {
     expectProblem(await send(port, rawRequest(`GET /${'x'.repeat(20_000)} HTTP/1.1`)), 431, 'headers_too_large');
   });
 });
 
 describe('clients that leave', () => {
-  test('in the middle of a body change nothing', async () => {
+  test('a client that disconnects in the middle of a body changes nothing', async () => {
     const socket = connect(port, '127.0.0.1');
     const body = JSON.stringify({ userName: 'half' });
     socket.write(createMachine([`Content-Length: ${body.length + 1}`], body));
@@ -114,7 +114,7 @@ describe('clients that leave', () => {
     expect(await machineNames()).not.toContain('half');
   });
 
-  test('in the middle of a chunked body', async () => {
+  test('a client that disconnects in the middle of a chunked body changes nothing', async () => {
     const socket = connect(port, '127.0.0.1');
     socket.write(createMachine(['Transfer-Encoding: chunked'], '17\r\n{"userName":"chunked"'));
     socket.resetAndDestroy();
@@ -123,7 +123,7 @@ describe('clients that leave', () => {
     expect(await machineNames()).not.toContain('chunked');
   });
 
-  test('before the answer', async () => {
+  test('a client that disconnects before the response does no harm', async () => {
     const socket = connect(port, '127.0.0.1');
     const body = JSON.stringify({ userName: 'gone' });
     socket.write(createMachine([`Content-Length: ${body.length}`], body), () => socket.resetAndDestroy());
@@ -131,7 +131,7 @@ describe('clients that leave', () => {
     expect(await isUp()).toBe(true);
   });
 
-  test('by the hundred', async () => {
+  test('hundreds of clients that disconnect do no harm', async () => {
     const sockets = Array.from({ length: 100 }, () => connect(port, '127.0.0.1'));
     await Promise.all(sockets.map((socket) => once(socket, 'connect')));
     for (const socket of sockets) socket.write(createMachine(['Content-Length: 100'], '{'));
@@ -214,7 +214,7 @@ describe('CONNECT', () => {
     expect(JSON.parse(body)).toMatchObject({ status: 405, code: 'method_not_allowed', requestId: 'no-proxy-1' });
   });
 
-  test('from a client that disconnects affects no one else', async () => {
+  test('CONNECT from a client that disconnects affects no other client', async () => {
     const sockets = await Promise.all(
       Array.from({ length: 20 }, async () => {
         const socket = connect(port, '127.0.0.1');

@@ -88,7 +88,7 @@ describe('Authorization that is refused', () => {
     expect(answer.headers.get('www-authenticate')).toEqual(['Bearer']);
   });
 
-  test('a second header of another scheme', async () => {
+  test('a second header of another scheme is refused', async () => {
     const lines = [`Authorization: Basic eDp5`, `Authorization: Bearer ${jon.token}`];
     for (const pair of [lines, lines.toReversed()]) {
       const request = rawRequest(`GET ${me} HTTP/1.1`, [`X-App-Name: ${world.appName}`, ...pair]);
@@ -102,7 +102,7 @@ describe('Authorization that is accepted', () => {
     expect(await callerOf({ authorization: `${scheme} ${jon.token}` })).toBe(jon.userId);
   });
 
-  test('more white space than needed', async () => {
+  test('more white space than needed is accepted', async () => {
     expect(await callerOf({ authorization: `  Bearer \t  ${jon.token}  ` })).toBe(jon.userId);
   });
 });
@@ -133,7 +133,7 @@ describe('cookies', () => {
     ]),
   ];
 
-  test.each(none)('%s: nobody', async (_what, cookie) => {
+  test.each(none)('%s: the caller is nobody', async (_what, cookie) => {
     expect(await callerOf({ cookie: cookie() })).toBeUndefined();
   });
 
@@ -154,7 +154,7 @@ describe('cookies', () => {
     ],
   ];
 
-  test.each(some)('%s: the signed-in human', async (_what, cookie) => {
+  test.each(some)('%s: the caller is the signed-in human', async (_what, cookie) => {
     expect(await callerOf({ cookie: cookie() })).toBe(jon.userId);
   });
 

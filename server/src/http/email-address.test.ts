@@ -8,7 +8,7 @@ describe('an e-mail address', () => {
     expect(normalizeEmail(stored)).toBe(stored);
   });
 
-  it.each(badAddresses)('with %s is refused: %j', (_, input) => {
+  it.each(badAddresses)('an e-mail address with %s is refused: %j', (_, input) => {
     expect(normalizeEmail(input)).toBeUndefined();
   });
 

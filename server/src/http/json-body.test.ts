@@ -133,7 +133,7 @@ describe('well-formed and wrong', () => {
   /** Text that cannot be encoded as UTF-8 is sent as a JSON escape. */
   const asSent = (text: string): string => JSON.parse(JSON.stringify(text)) as string;
 
-  test('a hundred thousand items', async () => {
+  test('a hundred thousand items are refused', async () => {
     expect((await patch(`{"metadata":[${'1,'.repeat(100_000)}1]}`)).statusCode).toBe(400);
     const keys = (count: number) => Array.from({ length: count }, (_, index) => `"k${index}":"v"`).join(',');
     expect((await patch(`{"metadata":{${keys(31)}}}`)).json()).toMatchObject({ code: 'metadata_limit_exceeded' });
@@ -170,7 +170,7 @@ test('a byte order mark is ignored', async () => {
   expect((await patch('\uFEFF{"metadata":{}}')).statusCode).toBe(200);
 });
 
-test('of a repeated key the last value counts, for validation and for storage', async () => {
+test('the last value of a repeated key counts, for validation and for storage', async () => {
   expect((await patch('{"metadata":{"twice":"1"},"metadata":{"twice":1}}')).statusCode).toBe(400);
   expect((await patch('{"metadata":{"twice":1},"metadata":{"twice":"2"}}')).statusCode).toBe(200);
   expect(await storedMetadata()).toEqual({ twice: '2' });
@@ -302,7 +302,7 @@ describe('no body', () => {
     }
   });
 
-  test('and `{}` are equal if none is required', async () => {
+  test('no body and `{}` are equal if no field is required', async () => {
     const response = await world.call('DELETE', sessions, { token: world.admin.token, body: {} });
     expect(response.statusCode).toBe(204);
   });
@@ -319,7 +319,7 @@ describe('no body', () => {
     expect(response.json()).toMatchObject({ code: 'validation_failed', errors: [{ pointer: '/body' }] });
   });
 
-  test('of a GET is ignored', async () => {
+  test('the body of a GET is ignored', async () => {
     const headers = { 'content-type': 'application/json' };
     const response = await world.call('GET', '/v1/authentication/token/jwks', { headers, body: '{' });
     expect(response.statusCode).toBe(200);

@@ -69,7 +69,7 @@ describe('an answer', () => {
   });
 });
 
-describe('if private addresses are not allowed', () => {
+describe('requests while private addresses are not allowed', () => {
   const careful = createOutbound({ allowsPrivate: false });
   /** A separate server, because a client that timed out may still be connecting to the other one. */
   const secret = createServer((_, response) => void response.end('secret'));

@@ -77,7 +77,7 @@ const others = async () => {
 };
 
 test.each(['GET', 'POST'] as const)(
-  'of 100 pipelined %s requests 16 are answered at a time, in order',
+  'pipelined requests are answered in order, 16 of 100 %s requests at a time',
   async (name) => {
     const { socket, answers } = open();
     socket.write(requests[name]().repeat(100));

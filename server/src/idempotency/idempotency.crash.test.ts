@@ -69,7 +69,7 @@ async function namesOf(service: ServiceProcess): Promise<string[]> {
   return machineUsers.map(({ userName }) => userName);
 }
 
-test('who was killed between commit and answer has left the answer, secret and all', async () => {
+test('a process that is killed between commit and response has stored the response with its secret', async () => {
   expect(await callDying('after', 'key-1', 'robot')).toEqual({ said: '', signal: 'SIGKILL' });
   const service = await start();
   expect(await namesOf(service)).toEqual(['robot']);

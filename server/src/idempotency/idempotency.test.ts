@@ -67,7 +67,7 @@ describe('a key', () => {
     });
   });
 
-  it('of 200 characters of any visible kind will do', async () => {
+  it('a key of 200 visible characters is accepted', async () => {
     const key = `!"#$%&'()*+,-./:;<=>?@[]^_{|}~`.padEnd(200, 'k');
     expect(outcome(await createRobot(key, 'sturdy'))).toBe('201');
     expect(outcome(await createRobot(key, 'sturdy'))).toBe('201 replayed');
@@ -84,7 +84,7 @@ describe('a key', () => {
 });
 
 describe('the same key means another call', () => {
-  it('of somebody else', async () => {
+  it('the same key of another caller means another call', async () => {
     const { token } = stage.machine;
     const body = { roles: [{ key: 'auditor', displayName: 'Auditor', allowedPermissions: [] }] };
     const key = unique('key');
@@ -93,7 +93,7 @@ describe('the same key means another call', () => {
     expect(outcome(await post(key, predefined, { body, token }))).toBe('201 replayed');
   });
 
-  it('to another path', async () => {
+  it('the same key for another path means another call', async () => {
     const [first, second] = [await world.machine(), await world.machine()];
     const key = unique('key');
     const secretIds = new Set<string>();
@@ -104,7 +104,7 @@ describe('the same key means another call', () => {
     expect(secretIds.size).toBe(2);
   });
 
-  it('in another app', async () => {
+  it('the same key in another app means another call', async () => {
     const elsewhere = await createWorld(app);
     const key = unique('key');
     expect(outcome(await createRobot(key, 'everywhere'))).toBe('201');
@@ -119,7 +119,7 @@ describe('the same key means another call', () => {
 });
 
 describe('the same key for another request is refused', () => {
-  it('of another organization in the header, though the path is the same', async () => {
+  it('the same key for another organization in the header is refused, although the path is the same', async () => {
     const { userId } = await world.person();
     const key = unique('key');
     const add = (orgId: string) =>
@@ -130,7 +130,7 @@ describe('the same key for another request is refused', () => {
     expect(members).toEqual([{ org_id: stage.orgId }]);
   });
 
-  it('but not where only the order of the fields differs', async () => {
+  it('the same key is accepted if only the order of the fields differs', async () => {
     const { machineUserId } = await world.machine();
     const key = unique('key');
     const [label, expiresAt] = ['deploy', '2030-01-01T00:00:00Z'];
@@ -150,7 +150,7 @@ it('many replays at the same time are all answered', async () => {
 });
 
 describe('whether the caller may is decided again', () => {
-  it('with a session that has ended', async () => {
+  it('a repeated call is refused after the session has ended', async () => {
     const admin = await world.signIn(world.admin.email);
     const key = unique('key');
     const body = { userName: unique('robot') };
@@ -160,7 +160,7 @@ describe('whether the caller may is decided again', () => {
     expect(outcome(await post(key, machineUsers, { body }))).toBe('201 replayed');
   });
 
-  it('by a former owner, in a deactivated organization', async () => {
+  it('a repeated call of a former owner in a deactivated organization is refused', async () => {
     const owner = await world.person();
     const orgId = await world.organization(owner);
     const key = unique('key');
@@ -179,7 +179,7 @@ describe('whether the caller may is decided again', () => {
   });
 });
 
-describe('what is kept', () => {
+describe('stored responses', () => {
   it('is no refusal: the same call may succeed later', async () => {
     const key = unique('key');
     const { machineUserId } = await world.machine('in the way');

@@ -62,7 +62,7 @@ describe('refusals of a registration', () => {
       '/body/scopes',
       'Must include "openid".',
     ],
-  ])('%s %j', async (kind, body, pointer, message) => {
+  ])('a provider of the kind %s is refused with %j', async (kind, body, pointer, message) => {
     const response = await post(kind, body);
     expect(problem(response)).toBe('400 validation_failed');
     expect(faults(response)[pointer]).toMatch(message);
@@ -107,7 +107,7 @@ describe('Google and Microsoft', () => {
       '72f988bf-86f1-41af-91ab-2d7cd011db47',
       { tenantId: '72f988bf-86f1-41af-91ab-2d7cd011db47' },
     ],
-  ])('Microsoft for %j', async (whose, tenant, shown) => {
+  ])('Microsoft with %j gets the issuer of its tenant', async (whose, tenant, shown) => {
     await post('azure', { ...credentials, ...whose });
     const [found] = await list();
     expect(found).toMatchObject({
@@ -176,14 +176,14 @@ describe('a generic provider', () => {
     expect(await list()).toEqual([]);
   });
 
-  it('without a listening server is refused', async () => {
+  it('a generic provider without a listening server is refused', async () => {
     const response = await post('oidc', { ...oidcBody(), issuer: 'http://127.0.0.1:1' });
     expect(problem(response)).toBe('400 idp_discovery_failed');
     expect(response.body).toContain('The server could not be reached.');
   });
 });
 
-describe('in production', () => {
+describe('identity providers in production', () => {
   let production: TestApp;
   beforeAll(async () => {
     const env = {
@@ -250,14 +250,14 @@ describe('a change', () => {
     [{ issuer: 'https://else.example' }, '/body/issuer'],
     [{ name: null }, '/body/name'],
     [{ trustEmail: true }, '/body/trustEmail'],
-  ])('to %j of Google is refused', async (body, pointer) => {
+  ])('a change to %j of Google is refused', async (body, pointer) => {
     const id = await idOf('google', credentials);
     const response = await patch(id, body);
     expect(problem(response)).toBe('400 validation_failed');
     expect(Object.keys(faults(response))).toContain(pointer);
   });
 
-  it('of a provider of another app finds none, nor does deleting it', async () => {
+  it('changing or deleting a provider of another app finds no provider', async () => {
     const elsewhere = await createWorld(app);
     const id = await idOf('google', credentials, elsewhere);
     expect(problem(await patch(id, { enabled: false }))).toBe('404 idp_not_found');

@@ -46,7 +46,7 @@ const verify = async ({ userId, token }: Person, verificationCode: string) =>
   world.call('POST', '/v1/authentication/users/email/verification', { token, body: { userId, verificationCode } });
 
 describe('accepting is refused', () => {
-  test('with the same response for every wrong code, address or organization', async () => {
+  test('every wrong code, address or organization gets the same response', async () => {
     const code = await invite();
     const other = await world.organization(await world.person());
     const answers = [
@@ -76,7 +76,7 @@ describe('accepting is refused', () => {
     expect(Object.keys(faults(response))).toEqual([pointer]);
   });
 
-  test('with a weak password, and the code stays valid', async () => {
+  test('accepting with a weak password is refused, and the code stays valid', async () => {
     const code = await invite();
     for (const weak of ['short', 'password123', 'Jane.Roe@example.com', 'x'.repeat(129), 'letmein', '12345678']) {
       expect(problem(await accept(code, { newPassword: weak }))).toBe('400 password_too_weak');
@@ -84,13 +84,13 @@ describe('accepting is refused', () => {
     expect((await accept(code)).statusCode).toBe(200);
   });
 
-  test('with the name of the invitation as password', async () => {
+  test('accepting with the name of the invitation as password is refused', async () => {
     const code = await invite(orgId, 'owners', { firstName: 'Bartholomew', lastName: 'Longfellow' });
     expect(problem(await accept(code, { newPassword: 'Bartholomew' }))).toBe('400 password_too_weak');
     expect((await accept(code)).statusCode).toBe(200);
   });
 
-  test('to a deactivated user, and the invitation is kept', async () => {
+  test('accepting is refused for a deactivated user, and the invitation is kept', async () => {
     const code = await invite();
     await setState('INACTIVE');
     expect(problem(await accept('AAAAAAA'))).toBe('400 code_invalid');
@@ -99,7 +99,7 @@ describe('accepting is refused', () => {
     expect((await accept(code)).statusCode).toBe(200);
   });
 
-  test('after 7 days', async () => {
+  test('accepting is refused after 7 days', async () => {
     const inTime = await invite();
     app.clock.advance(7 * dayMs - 1000);
     expect((await accept(inTime)).statusCode).toBe(200);
@@ -110,7 +110,7 @@ describe('accepting is refused', () => {
     expect(problem(await accept(late))).toBe('400 code_invalid');
   });
 
-  test('the second time, also concurrently', async () => {
+  test('a second acceptance with one code is refused, also concurrently', async () => {
     const code = await invite();
     const outcomes = (await Promise.all(Array.from({ length: 4 }, () => accept(code)))).map(
       ({ statusCode }) => statusCode,
@@ -119,7 +119,7 @@ describe('accepting is refused', () => {
     expect(problem(await accept(code))).toBe('400 code_invalid');
   });
 
-  test('after 5 wrong codes from one address', async () => {
+  test('accepting is refused after 5 wrong codes from one address', async () => {
     const code = await invite();
     await Promise.all(Array.from({ length: 5 }, () => accept('AAAAAAA')));
     expect(problem(await accept(code))).toBe('400 code_invalid');
@@ -127,7 +127,7 @@ describe('accepting is refused', () => {
 });
 
 describe('accepting', () => {
-  test.each(['PUT', 'POST'] as const)('by %s starts a session with the role', async (method) => {
+  test.each(['PUT', 'POST'] as const)('accepting by %s starts a session with the role', async (method) => {
     const code = await invite();
     const response = await accept(` ${code.toLowerCase()} `, {}, method);
     expect(response.statusCode).toBe(200);

@@ -133,7 +133,7 @@ describe('the allowed events of an invitation are exactly those in the table', (
     ['revoked', 'settle', '200', 'revoked'],
     ['revoked', 'resend', '409 invitation_closed', 'revoked'],
     ['revoked', 'revoke', '409 invitation_closed', 'revoked'],
-  ])('%s, %s: %s, %s', async (from, event, answer, to) => {
+  ])('from %s the event %s answers %s and leads to %s', async (from, event, answer, to) => {
     ({ userId } = await world.person({ email, verified: false }));
     await invite();
     await reach[from]();
@@ -165,14 +165,14 @@ describe('an unknown address', () => {
 });
 
 describe('a user who is known', () => {
-  test('and verified gets the role directly, with a mail', async () => {
+  test('a known user whose address is verified gets the role directly, with a mail', async () => {
     const { userId } = await world.person({ email });
     expect(await invite()).toEqual({ message: 'Member assigned', userId, invited: false });
     expect((await world.mail(email)).purpose).toBe('role_granted');
     expect(await invitation()).toBeUndefined();
   });
 
-  test('and not verified is invited: a stranger who signed up first gets nothing, and loses the account', async () => {
+  test('a known unverified user is invited: a stranger who signed up first gets nothing', async () => {
     const squatter = await world.person({ email, verified: false });
     expect(await invite()).toMatchObject({ userId: squatter.userId, invited: true });
     expect(await organizationsOf(squatter.token)).toEqual({});
@@ -183,7 +183,7 @@ describe('a user who is known', () => {
     await expectUsable();
   });
 
-  test('and verifies the address keeps the password, and must accept or be granted the role again', async () => {
+  test('a known user who verifies the address keeps the password, and must still accept', async () => {
     const person = await world.person({ email, verified: false });
     await invite();
     await invite(otherOrgId);
@@ -281,7 +281,7 @@ describe('an invitation that was revoked', () => {
   });
 });
 
-describe('while the organization is deactivated', () => {
+describe('invitations while the organization is deactivated', () => {
   test('no invitation is created; an earlier one can be accepted, and is effective after reactivation', async () => {
     await invite();
     await status('deactivate');
@@ -336,7 +336,7 @@ describe('an address that was invited and signs up', () => {
     await expectUsable();
   });
 
-  test('and verifies the mailbox with a reset: the previous password is void, the invitation is accepted', async () => {
+  test('a reset by an invited user replaces the password and accepts the invitation', async () => {
     await invite();
     const squatter = await world.person({ email, verified: false });
     expect((await reset()).statusCode).toBe(200);
@@ -346,7 +346,7 @@ describe('an address that was invited and signs up', () => {
     await expectUsable();
   });
 
-  test('and verifies the mailbox by the code: the password is kept, the invitation stays pending', async () => {
+  test('an invited user who verifies the mailbox by the code keeps password and invitation', async () => {
     await invite();
     const person = await world.person({ email });
     expect(await organizationsOf(person.token)).toEqual({});

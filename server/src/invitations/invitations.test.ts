@@ -56,7 +56,7 @@ const pending = async (email: string) => {
   return Number(row?.count);
 };
 
-describe('who may make whom what', () => {
+describe('permission to invite to a role', () => {
   test.each<[Noun, string[], [string, string][]]>([
     [
       'owners',
@@ -97,7 +97,7 @@ describe('who may make whom what', () => {
     }
   });
 
-  test('without a credential, or in an unknown organization', async () => {
+  test('an invitation without a credential or to an unknown organization is refused', async () => {
     const body = invitee(freshEmail());
     const at = (id: string) => `/v1/authorization/organizations/${id}/managers`;
     expect(problem(await world.call('POST', at(orgId), { body }))).toBe('401 unauthenticated');
@@ -121,7 +121,7 @@ describe('an invitation is refused', () => {
   });
 
   test.each(['nobody-defined-this', 'ORG_OWNER', 'ORG_USER_MANAGER', 'auditor', 'global:reader', 'READER', 'reader '])(
-    'to the unknown role "%s", naming it and inviting nobody',
+    'an invitation to the unknown role "%s" is refused, names the role and invites nobody',
     async (role) => {
       const before = await world.rows();
       const response = await invite('members', freshEmail(), { role });
@@ -131,13 +131,13 @@ describe('an invitation is refused', () => {
     },
   );
 
-  test('to a role of another organization', async () => {
+  test('an invitation to a role of another organization is refused', async () => {
     const other = await world.organization(await world.person(), { roles: ['theirs'] });
     expect(other).not.toBe(orgId);
     expect(problem(await invite('members', freshEmail(), { role: 'theirs' }))).toBe('400 unknown_role');
   });
 
-  test('with a link to a foreign page', async () => {
+  test('an invitation with a link to a foreign page is refused', async () => {
     const before = await world.rows();
     const response = await invite('owners', freshEmail(), { inviteUrl: 'https://evil.example/{{code}}' });
     expect(problem(response)).toBe('400 redirect_url_not_allowed');
@@ -236,7 +236,7 @@ describe('inviting again', () => {
     expect(await userOf(email)).toMatchObject({ name: 'Jane Roe' });
   });
 
-  test('to another role is another invitation; one acceptance covers them all', async () => {
+  test('a second role creates a second invitation; one acceptance covers both', async () => {
     const email = freshEmail();
     await invite('members', email, { role: 'reader' });
     await invite('members', email, { role: 'global:auditor' });

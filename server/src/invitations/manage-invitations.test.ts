@@ -186,7 +186,7 @@ describe('resending and revoking are refused', () => {
     expect(await world.rows()).toEqual(before);
   });
 
-  test.each<Noun>(['owners', 'managers'])('to managers, of %s: to them there is none', async (noun) => {
+  test.each<Noun>(['owners', 'managers'])('managers find no invitation to revoke of %s', async (noun) => {
     const id = await invited(freshEmail(), noun);
     const before = await world.rows();
     expect(problem(await resend(id, manager))).toBe('404 invitation_not_found');
@@ -194,13 +194,13 @@ describe('resending and revoking are refused', () => {
     expect(await world.rows()).toEqual(before);
   });
 
-  test.each<Noun>(['owners', 'managers'])('to machines, of %s: revoking is not', async (noun) => {
+  test.each<Noun>(['owners', 'managers'])('machines revoke, but do not resend, for %s', async (noun) => {
     const id = await invited(freshEmail(), noun);
     expect(problem(await resend(id, machine))).toBe('403 access_denied');
     expect((await revoke(id, machine)).statusCode).toBe(204);
   });
 
-  test('to managers, for a user who is already a manager', async () => {
+  test('managers cannot resend the invitation of a user who is already a manager', async () => {
     const person = await world.person({ verified: false });
     const id = await invited(person.email);
     await verify(person);
@@ -210,7 +210,7 @@ describe('resending and revoking are refused', () => {
     expect((await revoke(id, owner)).statusCode).toBe(204);
   });
 
-  test('to managers, for a role that they do not have, if the app says so: sending again grants it', async () => {
+  test('managers cannot resend a role that they do not have, if the app says so', async () => {
     const id = await invited(freshEmail());
     const settings = { managersMayGrantAnyRole: false };
     await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, { settings });
@@ -218,7 +218,7 @@ describe('resending and revoking are refused', () => {
     expect((await revoke(id, manager)).statusCode).toBe(204);
   });
 
-  test('under the path of another organization, even for an owner of both', async () => {
+  test('resending under the path of another organization is refused, even for an owner of both', async () => {
     const elsewhere = await world.organization(owner);
     const id = await invited(freshEmail(), 'members', owner, elsewhere);
     expect(problem(await resend(id))).toBe('404 invitation_not_found');
@@ -239,7 +239,7 @@ describe('resending and revoking are refused', () => {
     expect(await world.rows()).toEqual(before);
   });
 
-  test('to a deactivated user, for whom an invitation is useless', async () => {
+  test('the invitation of a deactivated user cannot be resent', async () => {
     const person = await world.person({ verified: false });
     const id = await invited(person.email);
     await app.db.query(sql`UPDATE users SET state = 'INACTIVE' WHERE id = ${person.userId}`);
@@ -247,7 +247,7 @@ describe('resending and revoking are refused', () => {
     expect((await revoke(id)).statusCode).toBe(204);
   });
 
-  test('with a link to a foreign page, or unknown fields', async () => {
+  test('resending with a link to a foreign page or unknown fields is refused', async () => {
     const id = await invited(freshEmail());
     const before = await world.rows();
     const foreign = await resend(id, owner, { inviteUrl: 'https://evil.example/{{code}}' });

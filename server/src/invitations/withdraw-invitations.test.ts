@@ -42,7 +42,7 @@ const verify = async ({ userId, email, token }: Person) => {
   expect((await world.call('POST', at, { token, body })).statusCode).toBe(200);
 };
 
-describe('who leaves an organization', () => {
+describe('a user who leaves an organization', () => {
   const outBy: [string, (person: Person) => ReturnType<World['call']>][] = [
     [
       'removed',
@@ -80,7 +80,7 @@ describe('who leaves an organization', () => {
     ]);
   });
 
-  test('and who is no longer a manager, is not restored by an older invitation', async () => {
+  test('a former manager who left is not restored by an older invitation', async () => {
     const person = await world.person({ verified: false });
     await invite(person.email, 'owners');
     await invite(person.email, 'members');
@@ -95,7 +95,7 @@ describe('who leaves an organization', () => {
     expect(me.json()).toMatchObject({ organizations: [{ id: orgId, roles: ['reader'], managerRoles: [] }] });
   });
 
-  test('and who lost a role, does not get it back by an older invitation', async () => {
+  test('a user who lost a role does not get it back by an older invitation', async () => {
     const person = await world.person({ verified: false });
     const addUrl = `/v1/authorization/organizations/users/${person.userId}`;
     const setRoles = (roles: string[]) =>

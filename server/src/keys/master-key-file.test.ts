@@ -19,7 +19,7 @@ test('the first start makes the key, later ones read it', () => {
   expect(generateMasterKeyFile(newDirectory())).not.toEqual(key);
 });
 
-test('only its owner can read it, and nothing else is left behind', () => {
+test('only the owner of the file can read it, and no other file is left behind', () => {
   const directory = newDirectory();
   generateMasterKeyFile(directory);
   expect(readdirSync(directory)).toEqual(['master.key']);

@@ -101,7 +101,7 @@ describe('the key set', () => {
 describe('a token is verified by others with the key set alone:', () => {
   const issuer = () => `http://127.0.0.1:3000/apps/${world.appName}`;
 
-  test('by jose', async () => {
+  test('jose verifies our tokens with the key set alone', async () => {
     const keys = createLocalJWKSet((await jwksOf(world.appName)).json<JSONWebKeySet>());
     const options = { issuer: issuer(), audience: world.appName, typ: 'at+jwt', algorithms: ['ES256'] };
     const { payload } = await jwtVerify(machine.token, keys, options);
@@ -123,7 +123,7 @@ describe('a token is verified by others with the key set alone:', () => {
   const runPython = (python: string, code: string, input = '') =>
     spawnSync(python, ['-c', code], { input, encoding: 'utf8' });
 
-  test('by PyJWT', async ({ skip }) => {
+  test('PyJWT verifies our tokens with the key set alone', async ({ skip }) => {
     const python = pythons.find((name) => runPython(name, 'import jwt, cryptography').status === 0);
     skip(!python && process.env['REQUIRE_PYJWT'] !== '1', 'no python3 with PyJWT and cryptography is installed here');
     const verify = (token: string) => {
@@ -180,7 +180,7 @@ describe('a rotation', () => {
     expect([kidOf(token), await use(token)]).toEqual([kid, 200]);
   });
 
-  test('of one app does not affect the keys of others', async () => {
+  test('a rotation in one app does not affect the keys of others', async () => {
     const elsewhere = await createWorld(app);
     const before = (await elsewhere.call('GET', '/v1/authentication/token/jwks')).json();
     await rotate();

@@ -111,7 +111,7 @@ describe('a limit per address', () => {
 });
 
 describe('taking a unit', () => {
-  test.each(limitNames)('of %s: exactly its number, separately for each subject', async (name) => {
+  test.each(limitNames)('the limit of %s admits exactly its number, separately for each subject', async (name) => {
     const world = await createWorld(app, { settings: { limits: { [name]: 2 } } });
     const found = await findApp(app.db, world.appId);
     if (!found) throw new Error('no app');
@@ -135,7 +135,7 @@ describe('taking a unit', () => {
   });
 });
 
-describe('what is stored', () => {
+describe('stored data of a limit', () => {
   test('stores neither address nor person', async () => {
     const world = await limited(5);
     await signUp({ world });

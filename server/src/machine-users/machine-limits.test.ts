@@ -124,7 +124,7 @@ describe('networks', () => {
     }
   });
 
-  describe('of one family admit no addresses of the other:', () => {
+  describe('networks of one family admit no addresses of the other:', () => {
     const [ipv4, ipv6] = ['203.0.113.7', '2001:db8::1'];
     test.each<[networks: string[], admitted: string[], refused: string[]]>([
       [['::/0'], [ipv6, '::1'], [ipv4, `::ffff:${ipv4}`]],
@@ -211,18 +211,18 @@ describe('a change is refused', () => {
     [{ tokenLifeSeconds: 299 }, '/body/tokenLifeSeconds'],
     [{ tokenLifeSeconds: 43_200 }, '/body/tokenLifeSeconds'],
     [{ scopes: ['*'], clientSecret: 'x' }, '/body/clientSecret'],
-  ])('with %j', async (body, pointer) => {
+  ])('a change with %j is refused', async (body, pointer) => {
     const response = await patch(body);
     expect(problem(response)).toBe('400 validation_failed');
     expect(Object.keys(faults(response))).toEqual([pointer]);
   });
 
-  test('with the name of the app as audience', async () => {
+  test('a change with the name of the app as audience is refused', async () => {
     const response = await patch({ allowedAudiences: ['https://billing.example.com', world.appName] });
     expect(Object.keys(faults(response))).toEqual(['/body/allowedAudiences/1']);
   });
 
-  test('to a name that another machine user has, and for one that is not there', async () => {
+  test('a change to a taken name, or of an unknown machine user, is refused', async () => {
     await world.machine('taken');
     expect(problem(await patch({ userName: 'TAKEN' }))).toBe('409 machine_user_name_taken');
     expect(problem(await patch({ scopes: [] }, { ...machine, machineUserId: '1' }))).toBe('404 machine_user_not_found');
@@ -230,7 +230,7 @@ describe('a change is refused', () => {
     expect(problem(await patch({ scopes: [] }, await elsewhere.machine()))).toBe('404 machine_user_not_found');
   });
 
-  test('by an old session, unless each value is the stored one', async () => {
+  test('a change by an old session is refused, unless each value is the stored one', async () => {
     app.clock.advance(601_000);
     expect(problem(await patch({ scopes: ['audit:read'] }))).toBe('401 reauthentication_required');
     expect((await patch({ scopes: ['*'], allowedNetworks: null })).statusCode).toBe(200);
@@ -238,7 +238,7 @@ describe('a change is refused', () => {
   });
 
   test.each(['machine-users:write', 'super-admins:read', 'users:vouch', 'password-hashes:read'])(
-    'neither by a new machine user with %s, which an old session cannot create',
+    'an old session cannot create a machine user with the scope %s',
     async (scope) => {
       app.clock.advance(601_000);
       const create = (scopes?: string[]) =>

@@ -39,7 +39,7 @@ const works = async (token: string) =>
   (await world.call('GET', '/v1/authorization/organizations?pageSize=1', { token })).statusCode === 200;
 
 describe('machine users are the business of super admins', () => {
-  test('and of nobody else', async () => {
+  test('only super admins manage machine users', async () => {
     const owner = await world.person();
     await world.organization(owner);
     const machine = await world.machine();
@@ -56,7 +56,7 @@ describe('machine users are the business of super admins', () => {
     expect(await world.rows()).toEqual(before);
   });
 
-  test('of their own app only', async () => {
+  test('super admins manage only machine users of their own app', async () => {
     const elsewhere = await createWorld(app);
     const foreign = await elsewhere.machine();
     const id = foreign.machineUserId;

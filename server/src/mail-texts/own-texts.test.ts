@@ -64,7 +64,7 @@ describe('settings of mails are refused', () => {
     ['color', 'red;background:url(x)'],
     ['color', '#1f6feb\n'],
     ['language', 'ar'],
-  ])('with %s %j', async (field, value) => {
+  ])('mail settings with %s %j are refused', async (field, value) => {
     const response = await set({ [field]: value });
     expect(problem(response)).toBe('400 validation_failed');
     expect(Object.keys(faults(response))).toEqual([`/body/settings/mail/${field}`]);

@@ -20,7 +20,7 @@ const render = (content: MailContent, changes: Partial<Branding> = {}, purpose: 
 const purposes = Object.entries(mailPurposes);
 
 describe('the words', () => {
-  test.each(mailLanguages)('in %s name only variables that their purpose has', (language) => {
+  test.each(mailLanguages)('the words in %s use only variables that their purpose has', (language) => {
     const { words } = languages[language];
     for (const [purpose, { fields }] of purposes) {
       const known = new Set<string>(['brandName', ...fields]);
@@ -140,7 +140,7 @@ describe('the language of a mail', () => {
     [null, 'ar', 'ar'],
     ['xx', 'en', 'en'],
     ['constructor', 'en', 'en'],
-  ] as const)('of a user with %s in an app with %s is %s', (user, app, expected) => {
+  ] as const)('a mail of a user with %s in an app with %s is in %s', (user, app, expected) => {
     expect(languageOf(user, app)).toBe(expected);
   });
 
@@ -158,7 +158,7 @@ describe('the language of a mail', () => {
   });
 });
 
-describe('what people write', () => {
+describe('text from people in mails', () => {
   const hostile = `<img src=x onerror=alert(1)> "&' {{role}} \r\nBcc: all@example.com\u202Egnp.exe\u2028`;
   const content: MailContent = { organizationName: hostile, role: hostile, email: hostile, address: hostile };
 
@@ -232,7 +232,7 @@ describe('what people write', () => {
     ['Your account is locked, call +1 555 0100', 'not known'],
     ['https://evil.example/login', 'not known'],
     ['', 'not known'],
-  ])('as a user agent (%s) becomes %s', (device, name) => {
+  ])('a user agent (%s) is shown as %s', (device, name) => {
     expect(deviceName(device) ?? 'not known').toBe(name);
     expect(render({ device }, {}, 'new_device').text).toContain(`Device: ${name}\n`);
   });
@@ -250,7 +250,7 @@ describe('a link', () => {
     expect(mail.html).not.toContain('<script');
   });
 
-  test('and a code are not there where there is none', () => {
+  test('a mail without a link or a code contains neither', () => {
     const mail = render({});
     expect(mail.html).not.toContain('<a ');
     expect(mail.text).not.toMatch(/code|undefined/);
@@ -281,12 +281,12 @@ describe('settings of an app', () => {
     );
   });
 
-  test('as its logo replaces the name, which stays as alternative text', () => {
+  test('the logo of an app replaces the name, which becomes the alternative text', () => {
     const { html } = render({}, { logoUrl: 'https://acme.example/l.png?a&b' });
     expect(html).toContain('src="https://acme.example/l.png?a&amp;b" alt="Acme"');
   });
 
-  test('as its colour is legible, for every colour', () => {
+  test('the text on a button is legible on every colour', () => {
     const levels = Array.from({ length: 18 }, (_, level) => (level * 15).toString(16).padStart(2, '0'));
     const colors = levels.flatMap((red) => levels.flatMap((green) => levels.map((blue) => `#${red}${green}${blue}`)));
     expect(colors.filter((color) => contrast(color, inkOn(color)) < 4.5)).toEqual([]);
@@ -299,7 +299,7 @@ describe('settings of an app', () => {
     ['#ffffff', '#767676'],
     ['#1c1c1e', '#767676'],
     ['#1f5fd0', '#1f5fd0'],
-  ])('as its colour %s has the border %s', (color, border) => {
+  ])('the colour %s of an app gets the border %s', (color, border) => {
     expect(borderOf(color)).toBe(border);
     expect(render({ url: 'https://a.example' }, { color }).html).toContain(
       `background:${color};border:1px solid ${border}`,

@@ -122,7 +122,7 @@ describe('the last owner is kept if nobody else would own the organization:', ()
 });
 
 describe('one of two owners is kept if two concurrent requests remove them:', () => {
-  test.each(pairs)('%s, %s', async (one, other) => {
+  test.each(pairs)('one owner remains after %s and %s', async (one, other) => {
     for (const [first, second] of [
       [one, other],
       [other, one],
@@ -141,7 +141,7 @@ describe('one of two owners is kept if two concurrent requests remove them:', ()
 });
 
 describe('an owner is removed once, by the first of two requests:', () => {
-  test.each(pairs)('%s, %s', async (one, other) => {
+  test.each(pairs)('the second of %s and %s finds nothing to remove', async (one, other) => {
     const owned = await ownedByTwo();
     const [owner, stays] = owned.owners;
     const requests = [await ready(one, owned, owner), await ready(other, owned, owner)];

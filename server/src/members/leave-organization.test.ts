@@ -33,21 +33,21 @@ const members = async () =>
   ).map((row) => row.user_id);
 
 describe('leaving is refused', () => {
-  test('to the last owner, even with other members and managers', async () => {
+  test('the last owner cannot leave, even with other members and managers', async () => {
     await world.manager(orgId);
     await world.member(orgId);
     expect(problem(await leave(owner))).toBe('409 last_owner');
     expect(await members()).toHaveLength(3);
   });
 
-  test('to the last owner who is active', async () => {
+  test('the last active owner cannot leave', async () => {
     const other = await world.person();
     await addOwner(other);
     await app.db.query(sql`UPDATE users SET state = 'INACTIVE' WHERE app_id = ${world.appId} AND id = ${other.userId}`);
     expect(problem(await leave(owner))).toBe('409 last_owner');
   });
 
-  test('to the last owner with another owner who is only invited', async () => {
+  test('the last owner cannot leave if the other owner is only invited', async () => {
     const body = { email: 'pending-owner@example.com', firstName: 'Jon', lastName: 'Doe' };
     await world.call('POST', `/v1/authorization/organizations/${orgId}/owners`, { token: owner.token, body });
     expect(problem(await leave(owner))).toBe('409 last_owner');
@@ -57,7 +57,7 @@ describe('leaving is refused', () => {
     ['a stranger', () => world.person(), '404 organization_not_found'],
     ['a super admin who is no member', () => Promise.resolve(world.admin), '404 organization_not_found'],
     ['a machine', () => world.machine(), '403 access_denied'],
-  ])('to %s', async (_, who, answer) => {
+  ])('leaving is refused to %s', async (_, who, answer) => {
     expect(problem(await leave(await who()))).toBe(answer);
     expect(await members()).toEqual([owner.userId]);
   });
@@ -78,7 +78,7 @@ describe('leaving', () => {
     expect(roles).toEqual([]);
   });
 
-  test('of all owners concurrently keeps one', async () => {
+  test('one owner remains if all owners leave concurrently', async () => {
     const owners = [owner, await world.person(), await world.person(), await world.person()];
     for (const other of owners.slice(1)) await addOwner(other);
     const answers = (await Promise.all(owners.map((each) => leave(each)))).map(({ statusCode }) => statusCode);

@@ -105,7 +105,7 @@ describe('actions that managers may not take', () => {
   });
 });
 
-describe('who is no member', () => {
+describe('users who are not members', () => {
   test.each<[string, () => Promise<string>]>([
     ['nobody', () => Promise.resolve('1')],
     ['a person of the app', async () => (await world.person()).userId],
@@ -196,7 +196,7 @@ describe('a removed user', () => {
     expect(await users()).toMatchObject({ metadata: { total: 2 } });
   });
 
-  test('who is an owner by then is not removed by a manager', async () => {
+  test('a manager cannot remove a user who becomes an owner meanwhile', async () => {
     const [removed, promoted] = await Promise.all([
       remove(member.userId, manager),
       world.call('POST', `/v1/authorization/organizations/${orgId}/owners`, {
@@ -256,7 +256,7 @@ describe('the roles of a user', () => {
     expect(await held(member.userId)).toMatchObject({ roles: ['reader'] });
   });
 
-  test('of a deactivated user can be taken, not given', async () => {
+  test('the roles of a deactivated user can be removed, but not granted', async () => {
     await add(member.userId, ['writer']);
     await deactivate(member.userId);
     expect(problem(await setRoles(member.userId, ['global:auditor']))).toBe('409 user_not_active');
@@ -323,14 +323,14 @@ describe('the managers', () => {
     expect(problem(await demote(manager.userId))).toBe('404 user_not_found');
   });
 
-  test('who own may take their own roles beside another owner', async () => {
+  test('managers who are owners too may revoke their own roles if there is another owner', async () => {
     await makeOwner(manager);
     expect((await demote(owner.userId)).statusCode).toBe(204);
     expect(problem(await demote(manager.userId, manager))).toBe('409 last_owner');
   });
 });
 
-describe('in a deactivated organization', () => {
+describe('members of a deactivated organization', () => {
   test('super admins and machines remove, but cannot grant', async () => {
     const url = `/v1/authorization/organizations/${orgId}/deactivate`;
     await world.call('POST', url, { token: world.admin.token });

@@ -43,7 +43,7 @@ async function refused(...attempt: Parameters<typeof add>) {
 }
 
 describe('adding a user is refused', () => {
-  test('without the organization’s id, or with a malformed one', async () => {
+  test('adding a user without the id of the organization, or with a malformed one, is refused', async () => {
     const { token } = owner;
     const body = { roles: ['reader'] };
     expect(problem(await world.call('POST', urlOf(member), { token, body }))).toBe('400 org_id_required');
@@ -67,7 +67,7 @@ describe('adding a user is refused', () => {
     expect(Object.keys(faults(response))).toEqual([pointer]);
   });
 
-  test('to anyone who neither owns nor manages the organization', async () => {
+  test('adding a user is refused for everyone who neither owns nor manages the organization', async () => {
     const neighbour = await world.person();
     await world.organization(neighbour);
     const elsewhere = await createWorld(app);
@@ -82,7 +82,7 @@ describe('adding a user is refused', () => {
   });
 
   test.each(['nobody-defined-this', 'ORG_OWNER', 'ORG_USER_MANAGER', 'auditor', 'global:reader', 'READER'])(
-    'with the unknown role %s, by its name, and nothing is added',
+    'adding a user with the unknown role %s is refused by its name, and nothing is added',
     async (role) => {
       const response = await add(member, ['writer', role]);
       expect(problem(response)).toBe('400 unknown_role');
@@ -91,7 +91,7 @@ describe('adding a user is refused', () => {
     },
   );
 
-  test('with a role of another organization, by any caller', async () => {
+  test('adding a user with a role of another organization is refused to every caller', async () => {
     const theirs = await world.organization(owner, { roles: ['theirs', 'reader'] });
     for (const caller of [owner, machine, world.admin]) {
       expect(await refused(member, ['theirs'], caller)).toBe('400 unknown_role');
@@ -100,7 +100,7 @@ describe('adding a user is refused', () => {
     expect([await held(member), await held(member, theirs)]).toEqual([['reader'], ['theirs']]);
   });
 
-  test.each(['INVITED', 'INACTIVE'])('when the user is %s', async (state) => {
+  test.each(['INVITED', 'INACTIVE'])('adding a user who is %s is refused', async (state) => {
     const person = await world.person();
     await app.db.query(
       sql`UPDATE users SET state = ${state}, password_hash = NULL, claimed_by = NULL WHERE id = ${person.userId}`,
@@ -129,7 +129,7 @@ const ways: [
   ],
 ];
 
-describe('whom one may name', () => {
+describe('people that a caller may name', () => {
   test('owners and managers: no user whom they cannot see', async () => {
     const stranger = await world.person();
     const elsewhere = await createWorld(app);
@@ -152,7 +152,7 @@ describe('whom one may name', () => {
     expect(await refused(colleague, ['reader'], owner)).toBe('404 user_not_found');
   });
 
-  test('owners and managers: members of another organization that they own or manage', async () => {
+  test('owners and managers name members of other organizations that they own or manage', async () => {
     const second = await world.organization(owner);
     const known = await world.member(second);
     expect((await add(known, ['reader'], owner)).statusCode).toBe(200);
@@ -165,7 +165,7 @@ describe('whom one may name', () => {
     expect(await held(another)).toEqual(['reader']);
   });
 
-  test('super admins and machines: any user of the app', async () => {
+  test('super admins and machines name any user of the app', async () => {
     for (const caller of [machine, world.admin]) {
       const stranger = await world.person({ verified: false });
       expect((await add(stranger, ['reader'], caller)).statusCode).toBe(200);
@@ -203,7 +203,7 @@ describe('a manager', () => {
     expect([await held(limited, into), await held(somebody, into)]).toEqual([['writer'], ['reader', 'writer']]);
   });
 
-  test('who owns the organization too is an owner', async () => {
+  test('a manager who owns the organization too counts as an owner', async () => {
     const both = await world.manager(orgId);
     const body = { email: both.email, firstName: 'Jon', lastName: 'Doe' };
     await world.call('POST', `/v1/authorization/organizations/${orgId}/owners`, { token: owner.token, body });

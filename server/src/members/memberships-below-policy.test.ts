@@ -41,7 +41,7 @@ const strict = () => ({ id: orgId, name: 'Strict', status: 'Active' });
 const writing = { roles: ['writer'], managerRoles: ['ORG_OWNER'], permissions: ['documents:writer'] };
 const open = () => ({ id: nextDoor, name: 'Open', status: 'Active', ...writing });
 
-describe('for a session below the policy', () => {
+describe('memberships in a session below the policy', () => {
   test('introspection shows that organization without rights, and the others as before', async () => {
     const { organizations } = await get('me?includeOrganizations=true', weak);
     expect(organizations).toEqual([
@@ -53,7 +53,7 @@ describe('for a session below the policy', () => {
     expect(strong['organizations']).toEqual([{ ...strict(), ...writing }, open()]);
   });
 
-  test('so do the lists of manager roles and of organizations', async () => {
+  test('the lists of manager roles and of organizations name the required step-up', async () => {
     const managerRoles = ['ORG_OWNER'];
     expect((await get('me/manager-roles', weak))['managerRoles']).toEqual([
       { orgId, orgName: 'Strict', roles: [], stepUpRequired },
@@ -95,7 +95,7 @@ describe('for a session below the policy', () => {
     await setOrganizationPolicy(world, orgId, { mfa: 'required' });
   });
 
-  test('only passkeys that verify the person meet a policy that allows only them', async () => {
+  test('only passkeys that verify the person meet a policy that allows only such passkeys', async () => {
     await setOrganizationPolicy(world, orgId, { mfa: 'required', allowedFactors: ['passkey'] });
     const acr = 'urn:gatehouse:acr:3';
     expect((await get('me?includeOrganizations=true', owner))['organizations']).toMatchObject([

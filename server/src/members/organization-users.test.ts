@@ -85,7 +85,7 @@ describe('users of an organization are refused', () => {
     ['pageSize=101', '/query/pageSize'],
     ['pageSize=1&cursor=MQ.AAAAAAAAAAAAAAAAAAAAAA', '/query/cursor'],
     ['pageSize=1&page=0&cursor=MQ.AAAAAAAAAAAAAAAAAAAAAA', '/query/page'],
-  ])('with "%s"', async (query, pointer) => {
+  ])('users of an organization are refused with "%s"', async (query, pointer) => {
     expect(Object.keys(faults(await list(query)))).toEqual([pointer]);
     expect(Object.keys(faults(await search({ name: 'jon' }, query)))).toEqual([pointer]);
   });
@@ -96,18 +96,18 @@ describe('users of an organization are refused', () => {
     [{ name: 7 }, '/body/name'],
     [{ userId: 'me' }, '/body/userId'],
     [{ phone: '1' }, '/body/phone'],
-  ])('when they search for %j', async (body, pointer) => {
+  ])('a search of users for %j is refused', async (body, pointer) => {
     expect(Object.keys(faults(await search(body)))).toEqual([pointer]);
   });
 
-  test.each(['', ' ', '\u200b'])('but not for blank filters (%j), which are the same as none', async (blank) => {
+  test.each(['', ' ', '\u200b'])('blank filters (%j) are accepted and filter nothing', async (blank) => {
     const none = (await search({})).json<{ metadata: unknown }>();
     expect(none).toMatchObject({ metadata: { total: expect.any(Number) } });
     const body = { name: blank, email: blank, userId: blank, role: blank };
     expect((await search(body)).json<{ metadata: unknown }>()).toEqual(none);
   });
 
-  test('without the organization header', async () => {
+  test('users of an organization are refused without the organization header', async () => {
     const { token } = owner;
     expect(problem(await world.call('GET', `${usersUrl}?pageSize=1`, { token }))).toBe('400 org_id_required');
     expect(problem(await world.call('POST', `${usersUrl}/search?pageSize=1`, { token, body: {} }))).toBe(
@@ -115,7 +115,7 @@ describe('users of an organization are refused', () => {
     );
   });
 
-  test('to plain members, and to those who own another organization', async () => {
+  test('users of an organization are refused to plain members, and to owners of another organization', async () => {
     const member = people.get('jose') ?? owner;
     const neighbour = await world.person();
     await world.organization(neighbour);
@@ -128,7 +128,7 @@ describe('users of an organization are refused', () => {
     }
   });
 
-  test('with the cursor of another search, list, or organization', async () => {
+  test('a cursor of another search, list or organization is refused', async () => {
     const { nextCursor: searched } = (await search({ email: 'people' }, 'pageSize=1')).json<Users>().metadata;
     const { nextCursor: listed } = (await list('pageSize=1')).json<Users>().metadata;
     expect(searched).toBeDefined();
@@ -231,7 +231,7 @@ describe('a search finds', () => {
     [{ name: 'jos', role: 'global:reader' }, []],
     [{ role: 'no such role' }, []],
     [{ role: 'ORG_OWNER' }, []],
-  ])('by %j %j', async (body, expected) => {
+  ])('a search by %j %j finds its users', async (body, expected) => {
     expect(await found(body)).toEqual(expected);
   });
 
@@ -253,11 +253,11 @@ describe('a search finds', () => {
     [{ email: 'ne' }, ['yuri']],
     [{ email: 'un' }, ['percent']],
     [{ email: 'ov' }, []],
-  ])('the beginning of a word by %j: %j', async (body, expected) => {
+  ])('a search finds the beginning of a word by %j: %j', async (body, expected) => {
     expect(await found(body)).toEqual(expected);
   });
 
-  it('by id, by role, and by all at once', async () => {
+  it('a search by id, by role, or by both finds its users', async () => {
     const { userId } = people.get('huda') ?? owner;
     expect(await found({ userId })).toEqual(['huda']);
     expect(await found({ userId, name: 'huda' })).toEqual([]);
@@ -267,7 +267,7 @@ describe('a search finds', () => {
     expect(await found({})).toEqual(['owner', ...people.keys()]);
   });
 
-  it('by text together with id or role', async () => {
+  it('a search by text together with id or role finds its users', async () => {
     const { userId } = people.get('huda') ?? owner;
     const everybody = { email: '@people.example' };
     expect(await found({ ...everybody, userId })).toEqual(['huda']);
@@ -280,7 +280,7 @@ describe('a search finds', () => {
     expect((await world.call('PUT', url, { token: world.admin.token, orgId, body })).statusCode).toBe(200);
   });
 
-  it('by the roles that people hold here, once each', async () => {
+  it('a search by the roles that people hold here finds each user once', async () => {
     const role = 'global:auditor';
     const body = { roles: [{ key: 'auditor', displayName: 'Auditor', allowedPermissions: ['audit:read'] }] };
     const url = '/v1/authorization/predefined-roles';
@@ -299,7 +299,7 @@ describe('a search finds', () => {
     }
   });
 
-  it('members only: nobody of another organization', async () => {
+  it('a search finds nobody of another organization', async () => {
     const person = await named('sirius', 'Sirius', 'Polaris');
     await join(person, 'reader', neighbourOrgId);
     expect(await found({ name: 'sirius' })).toEqual([]);
@@ -307,7 +307,7 @@ describe('a search finds', () => {
     expect(there.json<Users>().users).toMatchObject([{ id: person.userId }]);
   });
 
-  it('by pages and by cursors, with the total of the first page', async () => {
+  it('pages and cursors find the same users, with the total on the first page', async () => {
     const everybody = [...people.values()].map(({ userId }) => userId);
     const first = (await search({ email: '@people.example' }, 'pageSize=4')).json<Users>();
     const { nextCursor } = first.metadata;
@@ -325,8 +325,8 @@ describe('a search finds', () => {
   });
 });
 
-describe('who is found follows', () => {
-  it('a change of the name, in every organization', async () => {
+describe('search results after a change', () => {
+  it('a search finds the new name after a change, in every organization', async () => {
     const person = await named('mutable', 'Before', 'Marriage');
     await join(person);
     await join(person, 'reader', neighbourOrgId);
@@ -339,7 +339,7 @@ describe('who is found follows', () => {
     }
   });
 
-  it('leaving and coming back', async () => {
+  it('a search follows users who leave and come back', async () => {
     const person = await named('wanderer', 'Wanda', 'Wanderer');
     const nobody = await total();
     await join(person);
@@ -352,7 +352,7 @@ describe('who is found follows', () => {
     expect((await search({ name: 'wanderer' })).json<Users>().metadata.total).toBe(1);
   });
 
-  it('the acceptance of an invitation, with the names it brings', async () => {
+  it('a search finds the names that an acceptance of an invitation brings', async () => {
     const email = 'newcomer@people.example';
     const body = { email, firstName: 'Typed', lastName: 'Byothers', role: 'reader' };
     await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token: owner.token, body });
@@ -366,7 +366,7 @@ describe('who is found follows', () => {
     expect((await search({ name: 'chosen myself', email })).json<Users>().users).toMatchObject([{ roles: ['reader'] }]);
   });
 
-  it('applies equally to two concurrent changes', async () => {
+  it('a search finds the result of two concurrent changes', async () => {
     const person = await named('racer', 'Slow', 'Racer');
     const rename = { token: person.token, body: { firstName: 'Fast' } };
     await Promise.all([join(person), world.call('PUT', `/v1/authentication/users/${person.userId}`, rename)]);

@@ -137,13 +137,13 @@ describe('a token is refused', () => {
     expect(await world.rows()).toEqual(before);
   });
 
-  test('of another app', async () => {
+  test('a token of another app is refused', async () => {
     const other = await createWorld(app);
     const { email } = await unverified();
     expect(problem(await reject(await tokenIn(email, 'email_verification'), other))).toBe('400 code_invalid');
   });
 
-  test('everywhere else', async () => {
+  test('a token is refused by every other operation', async () => {
     const person = await unverified();
     const token = await tokenIn(person.email, 'email_verification');
     const body = { userId: person.userId, verificationCode: token };
@@ -251,7 +251,7 @@ describe('a sign-up that is rejected', () => {
   });
 });
 
-describe('of a mail about an account that is claimed', () => {
+describe('links in mails about a claimed account', () => {
   test('the link of a new device ends that session alone and starts a reset', async () => {
     const { person, sessionToken, token } = await onNewDevice();
     expect((await reject(token)).statusCode).toBe(200);

@@ -96,7 +96,7 @@ describe('within a day, the link', () => {
   });
 });
 
-describe('after a day, when the owner signs in with the factor, the link', () => {
+describe('the link after a day, when the owner signs in with the factor', () => {
   it('keeps a factor that was used, because the mailbox is only one factor', async () => {
     const own = await addPasskey(world, person);
     const press = await linkOfNewestMail();

@@ -150,7 +150,7 @@ describe('the database', () => {
     expect(await doctor()).toEqual(found(finding));
   });
 
-  test.runIf(onServer)('of a server is asked for settings that endanger it', async () => {
+  test.runIf(onServer)('the doctor warns about dangerous settings of the database server', async () => {
     const DATABASE_URL = `${await urlOfDatabase(app.db)}?statement_timeout=0`;
     await setOnServer('synchronous_commit = off');
     const limits =
@@ -167,7 +167,7 @@ describe('the clock', () => {
   test.each([
     [-86_400_000, 'warning  clock  This machine is 86400 s behind the database'],
     [5_000, 'warning  clock  This machine is 5 s ahead of the database'],
-  ])('of this machine that is %i ms ahead is a warning', async (aheadMs, finding) => {
+  ])('a clock of this machine that is %i ms ahead is a warning', async (aheadMs, finding) => {
     expect(await doctor({ machineNow: () => Date.now() + aheadMs })).toEqual(found(finding));
   });
 
@@ -251,7 +251,7 @@ describe('the keys', () => {
         /^warning {2}keys {2}Key \S+ of the app \S+ becomes active only at 20/,
       ],
     ],
-  ])('of which the only one %s do not sign', async (_, assignment, findings) => {
+  ])('a key set whose only key %s does not sign', async (_, assignment, findings) => {
     await app.db.query(sql`UPDATE signing_keys SET ${assignment}`);
     expect(await doctor()).toEqual(found(...findings));
     await onApp(`status = 'INACTIVE'`);

@@ -211,7 +211,7 @@ describe('an owner of two organizations', () => {
     expect([await endOf(machine), await endOf(other)]).toEqual([inDays(7), undefined]);
   });
 
-  test('and the owners of each read its own name, once', async () => {
+  test('the owners of each organization read its own name, once', async () => {
     await byAdmin('PATCH', organizationUrl(), { name: 'Our house' });
     await world.organizationMachine(otherId, { by: former.token });
     await deleteFormer();
@@ -224,14 +224,14 @@ describe('an owner of two organizations', () => {
     }
   });
 
-  test('and the owners of an inactive one get no mail, beside active ones', async () => {
+  test('the owners of an inactive organization get no mail, those of active ones do', async () => {
     await world.organizationMachine(otherId, { by: former.token });
     await byAdmin('POST', `/v1/authorization/organizations/${otherId}/deactivate`);
     await deleteFormer();
     expect([(await ends(owner)).length, (await ends(neighbour)).length]).toEqual([1, 0]);
   });
 
-  test('and the mail about a new secret names its organization', async () => {
+  test('the mail about a new secret names the organization', async () => {
     await byAdmin('PATCH', organizationUrl(), { name: 'Our house' });
     for (const [org, name] of [
       [orgId, 'Our house'],
@@ -256,7 +256,7 @@ describe('races', () => {
     expect(rows.filter(({ confirm_by }) => confirm_by === null)).toEqual([]);
   });
 
-  it('of a confirmation and the demotion of the owner who confirms end the secret', async () => {
+  it('a concurrent confirmation and demotion of the confirming owner end the secret', async () => {
     await demote();
     await makeOwner(former);
     await Promise.all([confirm(), byAdmin('DELETE', `${organizationUrl()}/managers/${owner.userId}`)]);

@@ -33,7 +33,7 @@ const list = async (token = owner.token) => {
   return response.json<{ metadata: { total: number }; machineUsers: Listed[] }>();
 };
 
-describe('while the setting is off, as it is by default,', () => {
+describe('organization machine users while the setting is off', () => {
   const ids = { machineUserId: '1', secretId: '2' };
   const calls = [
     ['POST', '', { userName: 'exporter' }],
@@ -165,7 +165,7 @@ describe('a change', () => {
     expect(problem(await change(machineUserId, { roles: ['unheard-of'] }))).toBe('400 unknown_role');
   });
 
-  it('of roles leaves those of another machine user alone', async () => {
+  it('a change of roles does not affect the roles of another machine user', async () => {
     const { machineUserId } = await world.organizationMachine(orgId, { roles: ['writer'] });
     const twin = await world.organizationMachine(orgId, { roles: ['reader', 'writer'] });
     expect((await change(machineUserId, { roles: [] })).json()).toMatchObject({ roles: [] });
@@ -176,7 +176,7 @@ describe('a change', () => {
     ]);
   });
 
-  test('of a machine user of another organization finds nothing', async () => {
+  test('a change of a machine user of another organization finds nothing', async () => {
     const neighbour = await world.person();
     const next = await world.organization(neighbour);
     const { machineUserId, secretId } = await world.organizationMachine(next);
@@ -192,7 +192,7 @@ describe('a change', () => {
     }
   });
 
-  test('by a machine user of the app grants no manager role, and needs the scopes of the role', async () => {
+  test('a change by a machine user of the app grants no manager role, and needs the scopes of the role', async () => {
     const { token, machineUserId: robotId } = await world.machine();
     const { machineUserId } = await world.organizationMachine(orgId, { managerRoles: ['ORG_USER_MANAGER'] });
     const plain = await world.organizationMachine(orgId);

@@ -228,7 +228,7 @@ describe('invitations', () => {
     expect((await visitor.press('Send again')).text).toContain('The invitation is on its way.');
   });
 
-  it('with a fault are shown again with what was entered', async () => {
+  it('a form for an invitation with a fault is shown again with the entered values', async () => {
     const visitor = await signIn(owner);
     await visitor.open(at('invitations'));
     const refused = await visitor.press('Invite', { ...mia, email: 'mia', role: 'managers' });
@@ -241,7 +241,7 @@ describe('invitations', () => {
     });
   });
 
-  it('of a manager are for roles only', async () => {
+  it('invitations by a manager offer roles only', async () => {
     const visitor = await signIn(await world.manager(orgId));
     const { html } = await visitor.open(at('invitations'));
     expect(html).not.toContain('value="owners"');
@@ -249,7 +249,7 @@ describe('invitations', () => {
     expect([refused.status, codeOf(refused.html)]).toEqual([403, 'access_denied']);
   });
 
-  it('of another organization cannot be withdrawn', async () => {
+  it('an invitation of another organization cannot be revoked', async () => {
     const eve = await world.person();
     const evil = await world.organization(eve);
     const mine = await signIn(owner);
@@ -304,7 +304,7 @@ describe('a member', () => {
     expect(list.text).not.toContain(person.email);
   });
 
-  it('who is the last owner stays', async () => {
+  it('the last owner cannot be removed', async () => {
     const visitor = await signIn(owner);
     await visitor.open(at('member', { user: owner.userId }));
     for (const button of ['Remove from the organization', 'Take management away']) {
@@ -313,7 +313,7 @@ describe('a member', () => {
     }
   });
 
-  it('who manages cannot be changed by a manager', async () => {
+  it('a manager cannot change another manager', async () => {
     const manager = await world.manager(orgId);
     const visitor = await signIn(manager);
     const list = await visitor.open(at('members'));
@@ -349,7 +349,7 @@ describe('a member', () => {
     expect(await rolesOf(person)).toEqual(['reader']);
   });
 
-  it('of another organization is not found', async () => {
+  it('a member of another organization is not found', async () => {
     const stranger = await world.person();
     const visitor = await signIn(owner);
     const shown = await visitor.open(at('member', { user: stranger.userId }));
@@ -359,7 +359,7 @@ describe('a member', () => {
 });
 
 describe('a form', () => {
-  it.each(['member', 'invitations', 'leave', 'members', 'new'])('of the page %s needs its token', async (page) => {
+  it.each(['member', 'invitations', 'leave', 'members', 'new'])('the page %s needs a form token', async (page) => {
     const person = await world.member(orgId, 'reader');
     const visitor = await signIn(owner);
     await visitor.open(at('members'));

@@ -44,7 +44,7 @@ describe('a new organization', () => {
     expect(html).toContain('Beta');
   });
 
-  it('with a fault is shown again with what was entered', async () => {
+  it('the form for a new organization with a fault is shown again with the entered values', async () => {
     const visitor = await signIn(world.admin);
     await visitor.open(`/apps/${world.appName}/organizations/new`);
     const refused = await visitor.press('Create', { orgName: 'Beta', roles: 'Org_Owner' });

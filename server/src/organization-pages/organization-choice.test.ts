@@ -176,7 +176,7 @@ describe('an organization', () => {
     expect((await elsewhere.open(at('continue', { chosen: first, choice }))).path).toContain('/organizations');
   });
 
-  it('of others, or one that the person has left, is refused', async () => {
+  it('an organization of others, or one that the person has left, is refused', async () => {
     const { person, second } = await inTwo();
     const foreign = await world.organization(await world.person());
     const { visitor, page } = await arrive(person);

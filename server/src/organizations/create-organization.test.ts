@@ -83,14 +83,14 @@ describe('creating an organization is refused, and nothing changes', () => {
     expect([answer, await world.rows()]).toEqual([expected, before]);
   });
 
-  test.each(['jon', 'admin'] as const)('while the setting is off: %s', async (name) => {
+  test.each(['jon', 'admin'] as const)('creation is refused while the setting is off: %s', async (name) => {
     await change({ usersMayCreateOrganizations: false });
     const before = await world.rows();
     expect(problem(await create(name === 'jon' ? jon : world.admin))).toBe('403 organization_creation_disabled');
     expect(await world.rows()).toEqual(before);
   });
 
-  test('by default', async () => {
+  test('creating an organization is refused by default', async () => {
     const other = await createWorld(app);
     const { token } = await other.person();
     expect(problem(await other.call('POST', url, { token, body: { name: 'Mine' } }))).toBe(
@@ -111,7 +111,7 @@ describe('creating an organization is refused, and nothing changes', () => {
     expect(await world.rows()).toEqual(before);
   });
 
-  test('with the name of another organization', async () => {
+  test('creating an organization with the name of another is refused', async () => {
     await created(jon, { name: 'Acme' });
     const eve = await world.person();
     expect(problem(await create(eve, { name: ' ACME' }))).toBe('409 organization_name_taken');
@@ -148,7 +148,7 @@ describe('the quota of a user', () => {
     await created(jon);
   });
 
-  test('also counts an organization that the user has left', async () => {
+  test('the quota of a user also counts an organization that the user has left', async () => {
     const orgId = await created(jon);
     const ann = await world.person();
     const body = { email: ann.email, firstName: 'Ann', lastName: 'Lee' };

@@ -61,17 +61,17 @@ describe('listing organizations is refused', () => {
     ['?pageSize=1&cursor=nonsense', '/query/cursor'],
     ['?pageSize=1&cursor=', '/query/cursor'],
     ['?pageSize=1&cursor=MQ.AAAAAAAAAAAAAAAAAAAAAA', '/query/cursor'],
-  ])('with "%s"', async (query, pointer) => {
+  ])('listing organizations with "%s" is refused', async (query, pointer) => {
     const response = await list(query);
     expect(problem(response)).toBe('400 validation_failed');
     expect(Object.keys(faults(response))).toEqual([pointer]);
   });
 
-  test('without a credential', async () => {
+  test('listing organizations without a credential is refused', async () => {
     expect(problem(await world.call('GET', `${url}?pageSize=1`))).toBe('401 unauthenticated');
   });
 
-  test('with both a cursor and a page', async () => {
+  test('listing organizations with both a cursor and a page is refused', async () => {
     const { metadata } = await read('?pageSize=1');
     for (const page of [0, 1]) {
       const response = await list(`?pageSize=1&page=${page}&cursor=${metadata.nextCursor}`);
@@ -79,7 +79,7 @@ describe('listing organizations is refused', () => {
     }
   });
 
-  test('with a cursor of another list: another caller’s, route’s or app’s, or a changed one', async () => {
+  test('a cursor of another caller, list or app, or a changed cursor, is refused', async () => {
     const own = (await read('?pageSize=1')).metadata.nextCursor ?? '';
     await world.machine();
     const { token } = world.admin;
@@ -130,7 +130,7 @@ describe('a list of organizations', () => {
 });
 
 describe('paging', () => {
-  test.each([1, 2, 3, 4, 5, 100])('by pages of %i shows every item once, in order', async (pageSize) => {
+  test.each([1, 2, 3, 4, 5, 100])('pages of %i show every item once, in order', async (pageSize) => {
     const count = Math.ceil(theirs.length / pageSize);
     const pages = await Promise.all(
       Array.from({ length: count }, (_, page) => read(`?pageSize=${pageSize}&page=${page}`)),
@@ -140,7 +140,7 @@ describe('paging', () => {
     expect(pages.at(-1)?.metadata).not.toHaveProperty('nextCursor');
   });
 
-  test.each([1, 2, 3, 4, 5, 100])('by cursors of %i shows every item once, in order', async (pageSize) => {
+  test.each([1, 2, 3, 4, 5, 100])('cursors of %i show every item once, in order', async (pageSize) => {
     for (const [caller, expected] of [
       [owner, theirs],
       [machine, all],
@@ -158,7 +158,7 @@ describe('paging', () => {
     }
   });
 
-  test('by cursor shows each existing entry exactly once, while others are created', async () => {
+  test('paging by cursor shows each existing entry exactly once while others are created', async () => {
     const before = [...all];
     const first = await read('?pageSize=3', machine);
     all.push(await world.organization(await world.person()));

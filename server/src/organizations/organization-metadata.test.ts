@@ -62,14 +62,14 @@ describe('metadata is refused', () => {
     ['a constructor with a prototype', '{"metadata":{"constructor":{"prototype":{"polluted":"yes"}}}}'],
     ['no JSON', '{"metadata":{"a":"b"}'],
     ['text after the JSON', '{"metadata":{"a":"b"}} x'],
-  ])('with %s', async (_, text) => {
+  ])('metadata with %s is refused', async (_, text) => {
     const response = await patchText(text);
     expect(problem(response)).toBe('400 malformed_request');
     expect(await stored()).toEqual({});
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
   });
 
-  test('with bytes that are no UTF-8', async () => {
+  test('metadata with bytes that are not UTF-8 is refused', async () => {
     const { appName } = world;
     const response = await app.app.inject({
       method: 'PATCH',
@@ -153,7 +153,7 @@ describe('the limit of 30 items', () => {
 });
 
 describe('concurrent patches', () => {
-  test('of different keys are all kept, each with its event and its version', async () => {
+  test('concurrent patches of different keys are all kept, each with its event and version', async () => {
     const before = Number(String((await read()).headers['etag']).replaceAll('"', ''));
     const events = (await world.events()).length;
     const outcome = await statuses(Array.from({ length: 20 }, (_, index) => patch(keys(index, index + 1))));

@@ -36,7 +36,7 @@ const update = (body: unknown, { token }: { token: string } = owner, headers: Re
 const etag = async () => String((await read()).headers['etag']);
 
 describe('an organization is not read', () => {
-  test('by strangers, neighbours or another app', async () => {
+  test('strangers, other tenants and other apps cannot read an organization', async () => {
     const neighbour = await world.person();
     await world.organization(neighbour);
     for (const caller of [await world.person(), neighbour]) {
@@ -50,13 +50,13 @@ describe('an organization is not read', () => {
     expect(problem(await world.call('GET', url))).toBe('401 unauthenticated');
   });
 
-  test.each(['x', '-1', '1.0', '12345678901234567890', '9223372036854775808', '%00'])('by the id %s', async (id) => {
+  test.each(['x', '-1', '1.0', '12345678901234567890', '9223372036854775808', '%00'])('id %s fails', async (id) => {
     const { token } = world.admin;
     const response = await world.call('GET', `/v1/authorization/organizations/${id}`, { token });
     expect(problem(response)).toBe('400 validation_failed');
   });
 
-  test('by a plain member with its metadata', async () => {
+  test('a plain member cannot read the metadata of an organization', async () => {
     expect(problem(await read('?includeMetadata=true', member))).toBe('403 access_denied');
     expect((await read('?includeMetadata=false', member)).statusCode).toBe(200);
   });
@@ -101,7 +101,7 @@ describe('reading an organization', () => {
   });
 });
 
-describe('who may update an organization', () => {
+describe('permission to update an organization', () => {
   const body = { metadata: { key1: 'value1' } };
 
   test('it is hidden from strangers and from owners of other organizations', async () => {
@@ -170,7 +170,7 @@ describe('the name', () => {
   });
 });
 
-describe('If-Match', () => {
+describe('updates with If-Match', () => {
   const body = { metadata: { matched: 'yes' } };
 
   test.each<[what: string, header: (current: string) => string]>([
@@ -217,7 +217,7 @@ describe('If-Match', () => {
   });
 });
 
-describe('If-None-Match', () => {
+describe('reads with If-None-Match', () => {
   const readIf = (header: string, query = '') =>
     world.call('GET', `${url}${query}`, { token: owner.token, headers: { 'if-none-match': header } });
 
@@ -275,7 +275,7 @@ describe('a patch', () => {
     expect(await etag()).toBe(current);
   });
 
-  test('of no metadata is accepted, changes nothing and is not recorded in the audit', async () => {
+  test('a patch of no metadata is accepted, changes nothing and is not recorded in the audit', async () => {
     const [before, current] = [await found(), await etag()];
     const events = (await world.events()).length;
     app.clock.advance(1000);
@@ -286,7 +286,7 @@ describe('a patch', () => {
     expect(await world.events()).toHaveLength(events);
   });
 
-  test('of another organization’s row is impossible', async () => {
+  test('a patch cannot change the row of another organization', async () => {
     const other = await world.organization(await world.person(), { metadata: { untouched: 'yes' } });
     await update({ metadata: { untouched: 'no' } });
     const [row] = await app.db.query(sql`SELECT metadata FROM organizations WHERE id = ${other}`);

@@ -56,7 +56,7 @@ describe('a session of a remembered device', () => {
     expect(await outcomeOf(session)).toBe('401 step_up_required');
   });
 
-  it('meets it for the days of the organization, counted from the factor', async () => {
+  it('a session of a remembered device meets the policy for its days, counted from the factor', async () => {
     await setOrganizationPolicy(world, orgId, { mfa: 'required', rememberDays: 5 });
     app.clock.advance(5 * dayMs - 60_000);
     const session = await signIn();

@@ -71,8 +71,8 @@ describe('nobody is notified of', () => {
   });
 });
 
-describe('only active owners of this organization with a verified address are notified', () => {
-  it('not managers, members, owners of other organizations, former, deactivated and unverified owners', async () => {
+describe('recipients of security notices', () => {
+  it('only active owners with a verified address are notified, not managers, members or former owners', async () => {
     await world.manager(orgId);
     await world.member(orgId);
     await world.organization(await world.person());

@@ -75,7 +75,7 @@ describe('the policy of an organization', () => {
     expect(row).toEqual({ security: null });
   });
 
-  test('with equal values is no change, and needs no fresh authentication', async () => {
+  test('a policy with equal values is no change, and needs no fresh authentication', async () => {
     const { owner, orgId } = await place();
     await patch(orgId, owner, { allowedFactors: ['passkey', 'totp'], maxSessionHours: 48 });
     app.clock.advance(hour);
@@ -126,7 +126,7 @@ describe('nobody can lock themselves out:', () => {
     });
   });
 
-  test('nor a super admin', async () => {
+  test('a super admin cannot lock themselves out', async () => {
     const { orgId } = await place({ enrolled: false });
     await world.reauthenticate();
     expect(problem(await patch(orgId, world.admin, { mfa: 'required' }))).toBe('409 policy_locks_you_out');
@@ -152,7 +152,7 @@ describe('nobody can lock themselves out:', () => {
     expect(factor).toBeDefined();
   });
 
-  test('an app without second factors', async () => {
+  test('an app without second factors cannot require one', async () => {
     const { owner, orgId } = await place({ enrolled: false });
     await setPolicy(world, 'off');
     expect(problem(await patch(orgId, owner, { mfa: 'required' }))).toBe('409 policy_locks_you_out');
@@ -211,7 +211,7 @@ describe('a change needs', () => {
     });
   });
 
-  test('and two changes at once keep both fields', async () => {
+  test('two concurrent changes of different fields are both kept', async () => {
     const { owner, orgId } = await place();
     const both = await Promise.all([
       patch(orgId, owner, { rememberDays: 5 }),
@@ -227,7 +227,7 @@ describe('a session below the policy', () => {
     world.call('POST', `/v1/authorization/organizations/${orgId}/permissions/check`, { token, body });
   const challenge = 'Bearer error="insufficient_user_authentication", acr_values="urn:gatehouse:acr:2"';
 
-  test('from before the policy cannot act as owner, but other organizations are not affected', async () => {
+  test('a session from before the policy cannot act as owner, but other organizations are not affected', async () => {
     const { owner, orgId, factor } = await place();
     const early = await weakSession(owner);
     const nextDoor = await world.organization(owner);
@@ -290,7 +290,7 @@ describe('a session below the policy', () => {
     expect(out.statusCode).toBe(204);
   });
 
-  test('of a super admin is refused, a machine user is not', async () => {
+  test('a super admin below the policy is refused, a machine user is not', async () => {
     const { owner, orgId } = await place();
     await patch(orgId, owner, { mfa: 'required' });
     const machine = await world.machine();
@@ -348,7 +348,7 @@ describe('a session below the policy', () => {
     [['totp', 'passkey'], ['pwd', 'rec', 'mfa', 'otp'], 401],
     [['totp', 'passkey'], ['fed', 'email'], 401],
     [['totp', 'passkey'], ['pwd', 'otp'], 401],
-  ])('%j, session %j', async (allowedFactors, amr, status) => {
+  ])('the allowed factors are %j, the session has %j', async (allowedFactors, amr, status) => {
     const { owner, orgId } = await place();
     const session = await weakSession(owner, amr);
     await setOrganizationPolicy(world, orgId, { mfa: 'required', allowedFactors });
@@ -363,7 +363,7 @@ describe('a session below the policy', () => {
         .json<{ results: { allowed: boolean; reason?: string }[] }>()
         .results.map(({ allowed, reason }) => reason ?? allowed);
 
-    test('of people themselves are refused with the reason, and disclose nothing else', async () => {
+    test('a check by the person themselves is refused with the reason, and discloses nothing else', async () => {
       const { owner, orgId } = await place();
       const member = await world.member(orgId);
       expect(reasons(await check(orgId, member, { permissions }))).toEqual([true, 'no_role_grants_it']);
@@ -375,7 +375,7 @@ describe('a session below the policy', () => {
       expect(reasons(await check(orgId, member, { permissions }))).toEqual([true, 'no_role_grants_it']);
     });
 
-    test('of a weak session cannot name a stronger one', async () => {
+    test('a check by a weak session cannot name a stronger one', async () => {
       const { owner, orgId } = await place();
       const member = await world.member(orgId);
       const weak = await weakSession(member);
@@ -388,7 +388,7 @@ describe('a session below the policy', () => {
       );
     });
 
-    test('of a machine need a session of the user that meets the policy', async () => {
+    test('a check by a machine needs a session of the user that meets the policy', async () => {
       const { owner, orgId } = await place();
       const machine = await world.machine();
       const member = await world.member(orgId);
@@ -413,7 +413,7 @@ describe('a session below the policy', () => {
       expect(await ask(sessionId)).toBe('step_up_required');
     });
 
-    test('without a session are refused by every policy that requires something', async () => {
+    test('a check without a session is refused by every policy that requires something', async () => {
       const { orgId } = await place({ enrolled: false });
       const machine = await world.machine();
       const { userId } = await world.member(orgId);
@@ -424,7 +424,7 @@ describe('a session below the policy', () => {
       expect(await ask()).toBe(true);
     });
 
-    test('of others need the policy, and outsiders learn nothing', async () => {
+    test('a check by others needs the policy, and outsiders learn nothing', async () => {
       const { owner, orgId } = await place();
       const manager = await world.manager(orgId);
       const member = await world.member(orgId);

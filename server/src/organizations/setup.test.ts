@@ -31,7 +31,7 @@ async function refused(changes: object) {
 }
 
 describe('setting up an organization is refused', () => {
-  test('to everyone but a super admin', async () => {
+  test('setting up an organization is refused to everyone but a super admin', async () => {
     const owner = await world.person();
     await world.organization(owner);
     const machine = await world.machine();
@@ -73,11 +73,11 @@ describe('setting up an organization is refused', () => {
     expect(Object.keys(faults(response))).toEqual([pointer]);
   });
 
-  test('with 31 metadata items', async () => {
+  test('setting up an organization with 31 metadata items is refused', async () => {
     expect(problem(await refused({ metadata: items(31) }))).toBe('400 metadata_limit_exceeded');
   });
 
-  test('with a link to a foreign page', async () => {
+  test('setting up an organization with a link to a foreign page is refused', async () => {
     const response = await refused({ inviteUrl: 'https://evil.example/?c={{code}}' });
     expect(problem(response)).toBe('400 redirect_url_not_allowed');
   });
@@ -96,7 +96,7 @@ describe('a name', () => {
     expect(problem(await refused({ orgName: second, customRoles: [role('a')] }))).toBe('409 organization_name_taken');
   });
 
-  test('of another app is free', async () => {
+  test('a name of an organization of another app is free', async () => {
     const elsewhere = await createWorld(app);
     expect((await setUp({ orgName: 'In both' })).statusCode).toBe(201);
     expect((await setUp({ orgName: 'In both' }, elsewhere.admin.token, elsewhere)).statusCode).toBe(201);
@@ -117,7 +117,7 @@ describe('a name', () => {
 });
 
 describe('setting up an organization', () => {
-  test('for a verified address adds its owner at once', async () => {
+  test('a setup for a verified address adds the owner at once', async () => {
     const owner = await world.person();
     const response = await setUp({ orgName: 'Proven', adminEmail: owner.email.toUpperCase() });
     expect(response.statusCode).toBe(201);
@@ -142,7 +142,7 @@ describe('setting up an organization', () => {
     });
   });
 
-  test('for an unknown address invites its owner, who owns it on acceptance', async () => {
+  test('a setup for an unknown address invites the owner, who owns the organization after accepting', async () => {
     const inviteUrl = 'http://localhost:5173/join?c={{code}}&e={{email}}&o={{orgId}}';
     const response = await setUp({ adminEmail: 'founder@example.com', inviteUrl });
     const { orgId, ownerUserId } = response.json<{ orgId: string; ownerUserId: string }>();

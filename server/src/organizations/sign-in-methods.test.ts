@@ -70,7 +70,7 @@ describe('the sign-in methods of an organization', () => {
     [['provider', 'passkey'], ['pwd'], false, false],
     [['provider', 'password'], ['pwd'], false, true],
     [['password'], [], false, false],
-  ])('%j: a session with %j, factor %j: %j', async (methods, amr, hasFactor, meets) => {
+  ])('the methods are %j, a session has %j and the factor %j: %j', async (methods, amr, hasFactor, meets) => {
     const { owner, orgId } = await place(methods);
     await setAmr(owner, amr);
     await setHasFactor(owner, hasFactor);
@@ -218,7 +218,7 @@ describe('a change of the methods', () => {
     expect(event).toMatchObject({ target: `organization ${orgId}`, changes: ['signInMethods'] });
   });
 
-  it('of two owners at once locks neither out by their own change', async () => {
+  it('two owners who change the methods concurrently do not lock themselves out', async () => {
     const { owner, orgId } = await place();
     const other = await world.manager(orgId);
     await app.db.query(sql`

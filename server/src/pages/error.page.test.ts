@@ -81,7 +81,7 @@ describe('a page for an error', () => {
     ['/idps/start/99999999999999999999', 400, 'validation_failed'],
     ['/idps/callback?state=1.x', 400, 'intent_invalid'],
     ['/idps/callback', 400, 'intent_invalid'],
-  ])('of no app has the look of the service: %s', async (path, status, code) => {
+  ])('an error page without an app has the branding of the service: %s', async (path, status, code) => {
     const response = await open(path);
     expect(seen(response)).toEqual({ status, code, isBranded: false });
     expect(response.body).toContain('Gatehouse');

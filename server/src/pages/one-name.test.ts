@@ -19,7 +19,7 @@ const hosts = {
   unreadable: ['127.0.0.1:3000:3000', 'a b', '[::1'],
 };
 
-describe('with the default address', () => {
+describe('one name with the default address', () => {
   let test: TestApp;
   let world: World;
   let page: string;
@@ -64,7 +64,7 @@ describe('with the default address', () => {
   });
 });
 
-describe('with an address of its own', () => {
+describe('one name with an address of its own', () => {
   it.each([
     ['http://127.0.0.1:3000', 'localhost:3000', '200'],
     ['http://127.0.0.1:3000', '[::1]:3000', '307 http://127.0.0.1:3000'],

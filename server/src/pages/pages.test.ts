@@ -129,13 +129,13 @@ describe('a form', () => {
     ['a site of the same domain', { origin: 'http://other.localhost', 'sec-fetch-site': 'same-site' }],
     ['a page without an origin', { origin: 'null' }],
     ['a browser that hides the origin', { 'sec-fetch-site': 'cross-site' }],
-  ])('of %s is refused', async (_, headers) => {
+  ])('a form of %s is refused', async (_, headers) => {
     const { status, text, html } = await attempt((form) => form, headers);
     expect([status, /data-code="(\w+)"/.exec(html)?.[1]]).toEqual([403, 'origin_not_allowed']);
     expect(text).toContain('The form was sent by another site.');
   });
 
-  it('of an origin in allowedOrigins is refused', async () => {
+  it('a form of an origin in allowedOrigins is refused', async () => {
     const body = { allowedOrigins: ['https://app.example.com'] };
     await world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body });
     expect((await attempt((form) => form, { origin: 'https://app.example.com' })).status).toBe(403);
@@ -144,7 +144,7 @@ describe('a form', () => {
   it.each([
     ['no token', (form: Record<string, string>) => ({ ...form, form_token: '' })],
     ['another token', (form: Record<string, string>) => ({ ...form, form_token: 'x'.repeat(43) })],
-  ])('with %s is shown again, without the password', async (_, change) => {
+  ])('a form with %s is shown again, without the password', async (_, change) => {
     const { status, text, forms } = await attempt(change);
     expect(status).toBe(400);
     expect(text).toContain('The page was open for too long');
@@ -152,7 +152,7 @@ describe('a form', () => {
     expect(forms[0]?.values['email']).toContain('@');
   });
 
-  it('of another browser is shown again', async () => {
+  it('a form of another browser is shown again', async () => {
     const { email } = await world.person();
     const attacker = createVisitor(test);
     await attacker.open(at('sign-in'));
@@ -164,7 +164,7 @@ describe('a form', () => {
     expect([...victim.jar.keys()]).toEqual(['page']);
   });
 
-  it('from before the sign-in is not accepted afterwards', async () => {
+  it('a form from before the sign-in is not accepted afterwards', async () => {
     const { email } = await world.person();
     const visitor = createVisitor(test);
     await visitor.open(at('sign-in'));
@@ -173,7 +173,7 @@ describe('a form', () => {
     expect((await visitor.post(at('sign-in'), { ...forms[0]?.values, password })).status).toBe(400);
   });
 
-  it('with invented steps or names of built-in properties shows the page', async () => {
+  it('a form with invented steps or names of built-in properties shows the page', async () => {
     for (const step of ['constructor', '__proto__', 'toString', 'x']) {
       expect((await attempt((form) => ({ ...form, step }))).status).toBe(200);
     }

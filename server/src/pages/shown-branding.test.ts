@@ -87,13 +87,13 @@ async function invite(email = `${unique('invited')}@example.com`, by = owner, of
 const allowTexts = () => setOrganizationBranding(world, orgId, { textsAllowed: true });
 
 describe('a link with an organization shows the look of the app', () => {
-  it.each(publicPages)('to everybody on the page %s', async (page) => {
+  it.each(publicPages)('on the page %s everybody sees the branding of the app', async (page) => {
     await allowTexts();
     const query = { organization: orgId, org_id: orgId, orgId };
     expect(shownOn(await createVisitor(test).open(at(page, query)))).toEqual(nothing);
   });
 
-  it.each([...publicPages, ...ownPages])('to people of other organizations on the page %s', async (page) => {
+  it.each([...publicPages, ...ownPages])('on the page %s people of others see that of the app', async (page) => {
     await allowTexts();
     const person = await world.person();
     await world.organization(person);
@@ -101,7 +101,7 @@ describe('a link with an organization shows the look of the app', () => {
     expect(shownOn(await visitor.open(at(page)))).toEqual(nothing);
   });
 
-  it('and does not even reveal whether there is such an organization', async () => {
+  it('a link with an organization does not reveal whether the organization exists', async () => {
     const htmlOf = async (org: string) => {
       const { html } = await createVisitor(test).open(at('sign-in', { org }));
       return html.replace(/value="[\w-]{43}"/g, '');
@@ -110,14 +110,14 @@ describe('a link with an organization shows the look of the app', () => {
   });
 
   it.each(['', '0', '-1', '1e3', '9223372036854775808', '99999999999999999999', "1' OR '1'='1", '١'])(
-    'also for the id %j',
+    'a link with the organization id %j shows the branding of the app',
     async (org) => {
       const visitor = await signInOnPages(world, owner);
       expect((await visitor.open(at('account', { org }))).status).toBe(200);
     },
   );
 
-  it('also with the parameter twice', async () => {
+  it('a link with the parameter twice shows the branding of the app', async () => {
     const visitor = await signInOnPages(world, await world.person());
     expect(shownOn(await visitor.open(`${at('account')}&org=${orgId}`))).toEqual(nothing);
   });
@@ -166,13 +166,13 @@ describe('a session shows the look of the app', () => {
     expect(await memberVisits(spoil)).toEqual(nothing);
   });
 
-  it('of another app, or of its super admin', async () => {
+  it('a session of another app, or of its super admin, shows the branding of the app', async () => {
     const visitor = await signInOnPages(other, other.admin);
     expect(shownOn(await visitor.open(at('sign-in')))).toEqual(nothing);
     expect(shownOn(await visitor.open(at('sign-in', {}, other.appName)))).toEqual(nothing);
   });
 
-  it('of a super admin who is no member', async () => {
+  it('a session of a super admin who is no member shows the branding of the app', async () => {
     const visitor = await signInOnPages(world, world.admin);
     expect(shownOn(await visitor.open(at('organizations/members')))).toEqual(nothing);
   });
@@ -225,7 +225,7 @@ describe('an invitation', () => {
     expect(shownOn(await createVisitor(test).open(link.href))).toEqual(nothing);
   });
 
-  it('with its short code shows the look of the app, because short codes can be guessed', async () => {
+  it('an invitation with its short code shows the branding of the app: short codes can be guessed', async () => {
     const { path, code } = await invite();
     for (const short of [code, `${code}${'-'.repeat(19)}`]) {
       const link = new URL(path);
@@ -252,7 +252,7 @@ describe('an invitation', () => {
     expect(shownOn(await createVisitor(test).open(path))).toEqual(nothing);
   });
 
-  it('of another app with the same ids shows the branding of the app', async () => {
+  it('an invitation of another app with the same ids shows the branding of the app', async () => {
     const { path } = await invite();
     const link = path.replace(`/apps/${world.appName}/`, `/apps/${other.appName}/`);
     expect(shownOn(await createVisitor(test).open(link))).toEqual(nothing);
@@ -299,7 +299,7 @@ describe('a member', () => {
     expect(html).not.toContain('<script>');
   });
 
-  it('of two organizations sees the look of each in its place', async () => {
+  it('a member of two organizations sees the branding of each on its pages', async () => {
     const second = await world.organization(owner);
     await setOrganizationBranding(world, second, { primaryColor: '#7a1f5c' });
     const visitor = await signInOnPages(world, owner);

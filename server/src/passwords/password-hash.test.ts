@@ -56,7 +56,7 @@ describe('admission', () => {
     expect(refused[0]).toMatchObject({ retryAfterInSeconds: 1 });
   });
 
-  test('before a stop it finishes calls in progress, and refuses all others', async () => {
+  test('the admission finishes calls in progress before a stop, and refuses all others', async () => {
     const busy = createPasswordHasher({ concurrency: 1, parameters });
     const hashes = Array.from({ length: 9 }, () => busy.hash('password'));
     busy.closeWithin(0);
@@ -70,7 +70,7 @@ describe('admission', () => {
     await expect(busy.hash('password')).rejects.toBeInstanceOf(OverloadedError);
   });
 
-  test('before a stop it continues with calls that are expected to begin in time', async () => {
+  test('the admission continues before a stop with calls that are expected to begin in time', async () => {
     const busy = createPasswordHasher({ concurrency: 1, parameters });
     const hashes = Array.from({ length: 9 }, () => busy.hash('password'));
     busy.closeWithin(60_000);

@@ -132,7 +132,7 @@ describe.skipIf(!isInstalled)(`the reference in a browser (skipped without ${exe
     await expectUpdated(client, orgId);
   });
 
-  it('neither reads nor uses the session of anyone who is signed in', async () => {
+  it('the reference neither reads nor uses the session of anyone who is signed in', async () => {
     const { orgId, ownerToken } = await createOrganization('signed-in', { allowedOrigins: [origin] });
     await context.addCookies([{ name: 'session-token', value: ownerToken, url: origin, httpOnly: true }]);
     const { page, client } = await openClient(orgId);

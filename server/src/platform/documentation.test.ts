@@ -56,7 +56,7 @@ describe('diagrams', () => {
     ['account', '<li><b>Gatehouse</b>: count the attempt'],
     ['high-availability', '<b>primary</b> → <b>standby</b> (streaming replication)'],
     ['organizations', '<b>Active</b> → <b>Inactive</b> (deactivate)'],
-  ])('of %s say %s', async (guide, line) => {
+  ])('the diagrams of %s say %s', async (guide, line) => {
     const { address = '' } = documentationPages().find((page) => page.address.endsWith(`/${guide}`)) ?? {};
     expect((await get(address, browser)).body).toContain(line);
   });
@@ -70,7 +70,7 @@ describe('recipes', () => {
     ['fastapi', 'gatehouse.py'],
     ['fastapi', 'main.py'],
     ['go', 'gatehouse.go'],
-  ])('for %s show %s of the example as it is', (recipe, file) => {
+  ])('the recipes for %s show %s of the example unchanged', (recipe, file) => {
     expect(fromRoot(`docs/recipes/${recipe}.md`)).toContain(fromRoot(`examples/protect-${recipe}/${file}`));
   });
 });
@@ -190,19 +190,19 @@ describe('lists for programs', () => {
 });
 
 describe('addresses', () => {
-  it('of the front page lead people to pages and programs to the list', async () => {
+  it('the front page leads people to pages and programs to the list', async () => {
     const page = await get('/', browser);
     expect(page.headers['link']).toBe('</llms.txt>; rel="alternate"; type="text/markdown"');
     expect([page.statusCode, page.body]).toEqual([200, expect.stringContaining('href="/docs/tutorial"')]);
     expect((await get('/', 'text/markdown')).body).toBe((await get('/llms.txt')).body);
   });
 
-  it('of the reference keep the fragment', async () => {
+  it('addresses of the reference keep the fragment', async () => {
     const { statusCode, headers } = await get('/docs/');
     expect([statusCode, headers['location']]).toEqual([308, '/docs']);
   });
 
-  it('of the reference answer programs with every operation', async () => {
+  it('the reference answers programs with every operation', async () => {
     const { body } = await get('/docs.md');
     for (const { operationId } of documented) expect(body).toContain(`/docs/api/${operationId}.md`);
     expect((await get('/docs', 'text/markdown')).body).toBe(body);
@@ -216,7 +216,7 @@ describe('addresses', () => {
     }
   });
 
-  it('of a page of the documented service may end in a slash or carry a query', async () => {
+  it('the address of a page of the documented service may end in a slash or carry a query', async () => {
     const { statusCode } = await get('/api-tutorials/basic-flows?utm_source=x');
     expect(statusCode).toBe(308);
   });
@@ -232,7 +232,7 @@ describe('addresses', () => {
     },
   );
 
-  it('of the API answer with a problem also in a browser', async () => {
+  it('addresses of the API answer with a problem, also in a browser', async () => {
     expect((await get('/v1/nonsense', browser)).json().code).toBe('route_not_found');
   });
 });

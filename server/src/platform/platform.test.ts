@@ -159,7 +159,7 @@ describe('the metrics', () => {
     },
   );
 
-  it('of one app are not those of another in the same process', async () => {
+  it('the metrics of one app are separate from those of another in the same process', async () => {
     await get('/healthz');
     const body = await withApp({}, async ({ app }) => (await app.inject('/metrics')).body);
     expect(body).not.toContain('/healthz');

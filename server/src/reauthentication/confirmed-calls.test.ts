@@ -67,7 +67,7 @@ describe('the current password in a call is as good for it, and for it alone', (
 });
 
 describe('a value equal to the stored one needs no authentication:', () => {
-  test('the address of the caller', async () => {
+  test('the stored address of the caller needs no authentication', async () => {
     app.clock.advance(staleMs);
     const ask = (newEmail: string) =>
       world.call('POST', `${users}/me/email`, { token: person.token, body: { newEmail } });
@@ -80,7 +80,7 @@ describe('a value equal to the stored one needs no authentication:', () => {
     [{ enabled: true, trustEmail: false }, 401],
     [{ clientId: 'another' }, 401],
     [{ clientSecret: 'our:secret/0' }, 401],
-  ])('of a provider: %j', async (body, answer) => {
+  ])('a stored value of a provider needs no authentication: %j', async (body, answer) => {
     const { token } = await world.signIn(world.admin.email);
     app.clock.advance(staleMs);
     expect((await world.call('PATCH', `/v1/authorization/idps/${idpId}`, { token, body })).statusCode).toBe(answer);

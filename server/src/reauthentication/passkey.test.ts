@@ -85,5 +85,5 @@ describe('the strength of an authentication', () => {
     [['pwd', 'hwk', 'user', 'mfa'], 3],
     [['swk', 'user', 'mfa'], 3],
     [['pwd', 'user'], 1],
-  ] as const)('of %j is %i', (amr, acr) => expect(acrOf(amr)).toBe(acr));
+  ] as const)('the strength of %j is %i', (amr, acr) => expect(acrOf(amr)).toBe(acr));
 });

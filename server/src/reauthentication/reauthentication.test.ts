@@ -103,7 +103,7 @@ describe('an authentication is renewed, in this session only, with the same toke
     expect(await isFresh()).toBe(false);
   });
 
-  test('and by nothing else', async () => {
+  test('no other call renews an authentication', async () => {
     const before = await authenticatedAt();
     app.clock.advance(120_000);
     await world.call('GET', `${users}/me`, { token: person.token });
@@ -141,7 +141,7 @@ describe('a request is not valid', () => {
     expect([problem(response), Object.keys(faults(response))]).toEqual(['400 validation_failed', pointers]);
   });
 
-  test('as an intent that re-authenticates without a code challenge', async () => {
+  test('an intent that re-authenticates without a code challenge is not valid', async () => {
     const body = { idpId, successUrl: 'http://localhost/a', failureUrl: 'http://localhost/b', reauthenticate: true };
     const response = await world.call('POST', '/v1/authentication/idp/intents/create', { body });
     expect(Object.keys(faults(response))).toEqual(['/body/codeChallenge']);
@@ -241,7 +241,7 @@ describe('a confirmation is refused, and the session does not become fresh:', ()
     }
   });
 
-  test('any proof of a machine', async () => {
+  test('every proof of a machine is refused', async () => {
     const { token } = await world.machine();
     expect(problem(await renew({ currentPassword: password }, { token }))).toBe('403 human_required');
   });
@@ -293,7 +293,7 @@ describe('the round trip to a provider', () => {
     expect(await isFresh()).toBe(false);
   });
 
-  test('neither signs in nor links', async () => {
+  test('the round trip to a provider neither signs in nor links', async () => {
     await link();
     const { body } = await roundTrip();
     const back = { intentId: body.intentId ?? '', intentToken: body.idpToken ?? '' };
@@ -338,7 +338,7 @@ describe('a code', () => {
 });
 
 describe('failed attempts are counted', () => {
-  test('of passwords, also at the same moment, together with those of other calls', async () => {
+  test('failed passwords are counted, also concurrently, together with those of other calls', async () => {
     const strict = await createWorld(app, { settings: { limits: { passwordChecksPerUserPerHour: 5 } } });
     const { token } = await strict.person();
     const attempt = (currentPassword: string) => strict.call('POST', url, { token, body: { currentPassword } });
@@ -349,7 +349,7 @@ describe('failed attempts are counted', () => {
     expect(problem(await strict.call('DELETE', `${users}/me`, { token, body }))).toBe('429 rate_limited');
   });
 
-  test('of codes, also at the same moment', async () => {
+  test('failed codes are counted, also concurrently', async () => {
     const verificationCode = await mailedCode();
     await Promise.all(Array.from({ length: 12 }, () => renew({ verificationCode: 'AAAAAAA' })));
     expect(problem(await renew({ verificationCode }))).toBe('400 code_invalid');

@@ -45,13 +45,13 @@ const mailedCode = async () => {
   return { verificationCode: (await world.mail(person.email)).code };
 };
 
-describe('who has a passkey cannot remove it', () => {
+describe('a user with a passkey cannot remove it', () => {
   it.each<[what: string, proof: () => Promise<object>]>([
     ['the password', () => Promise.resolve({ currentPassword: password })],
     ['a mailed code', mailedCode],
     ['the authenticator app', () => Promise.resolve({ factorId: app.id, code: nextCode(world, app) })],
     ['the passkey without PIN or biometrics', () => sign(false)],
-  ])('with %s', async (_, proof) => {
+  ])('a passkey cannot be removed after %s', async (_, proof) => {
     expect((await renew(await proof())).statusCode).toBe(200);
     const response = await removePasskey();
     expect([problem(response), response.headers['www-authenticate']]).toEqual([
@@ -60,7 +60,7 @@ describe('who has a passkey cannot remove it', () => {
     ]);
   });
 
-  it('but with the passkey', async () => {
+  it('a passkey can be removed after an authentication with the passkey', async () => {
     expect((await renew(await sign())).statusCode).toBe(200);
     expect((await removePasskey()).statusCode).toBe(204);
     // The authenticator app is now the strongest factor.
@@ -69,7 +69,7 @@ describe('who has a passkey cannot remove it', () => {
     expect((await world.call('POST', `${users}/me/recovery-codes`, { token: person.token })).statusCode).toBe(201);
   });
 
-  it('but with a recovery code, which replaces every factor', async () => {
+  it('a passkey can be removed after a recovery code, which replaces every factor', async () => {
     const [recoveryCode] = passkey.recoveryCodes;
     const recovered = await finish(world, await challenge(world, person.email), { recoveryCode });
     expect((await removePasskey(recovered.json<{ sessionToken: string }>().sessionToken)).statusCode).toBe(204);

@@ -48,15 +48,15 @@ const claimsOf = async (who: Person) => {
   return decodeJwt(response.json<{ token: string }>().token);
 };
 
-test('by default owners have no permission', async () => {
+test('owners have no permission by default', async () => {
   expect(await check(owner, ['bills:read'])).toEqual([['bills:read', false, []]]);
   expect((await membershipOf(owner))?.permissions).toEqual([]);
 });
 
-describe('if the app says so, owners have every permission of a role of the organization or the app:', () => {
+describe('owners have every permission of a role of the organization or the app, if the app says so:', () => {
   beforeEach(() => setting(true));
 
-  test('in checks, by ownership, and no other permission', async () => {
+  test('checks grant owners these permissions because of the ownership, and no other permission', async () => {
     expect(await check(owner, ['bills:read', 'audit:read', 'bills:delete'])).toEqual([
       ['bills:read', true, ['ORG_OWNER']],
       ['audit:read', true, ['ORG_OWNER']],
@@ -64,13 +64,13 @@ describe('if the app says so, owners have every permission of a role of the orga
     ]);
   });
 
-  test('in introspection and tokens, which list exactly the roles that they have', async () => {
+  test('introspection and tokens list exactly the roles that owners have', async () => {
     const permissions = expect.arrayContaining(['audit:read', 'bills:read', 'bills:write']);
     expect(await membershipOf(owner)).toMatchObject({ roles: [], managerRoles: ['ORG_OWNER'], permissions });
     expect(await claimsOf(owner)).toMatchObject({ org_roles: [], org_manager_roles: ['ORG_OWNER'], permissions });
   });
 
-  test('not permissions of another organization, nor there', async () => {
+  test('owners have no permissions of another organization, and none there', async () => {
     const neighbour = await world.person();
     const there = await world.organization(neighbour);
     const roles = [{ key: 'spy', displayName: 'Spy', allowedPermissions: ['secrets:read'] }];
@@ -85,13 +85,13 @@ describe('if the app says so, owners have every permission of a role of the orga
     ]);
   });
 
-  test('not managers, members or super admins', async () => {
+  test('managers, members and super admins do not have these permissions', async () => {
     const member = await world.member(orgId, 'reader');
     for (const who of [manager, member]) expect(await check(who, ['bills:read'])).toEqual([['bills:read', false, []]]);
     expect(await check(world.admin, ['bills:read'])).toEqual([['bills:read', false, []]]);
   });
 
-  test('until the app disables it, or they are no longer owner', async () => {
+  test('owners have them until the app disables the setting, or they are no longer owner', async () => {
     const second = await world.person();
     await world.call('POST', `/v1/authorization/organizations/${orgId}/owners`, {
       token: owner.token,
@@ -106,7 +106,7 @@ describe('if the app says so, owners have every permission of a role of the orga
     expect(await check(owner, ['bills:read'])).toEqual([['bills:read', false, []]]);
   });
 
-  test('not while the organization is deactivated', async () => {
+  test('owners do not have them while the organization is deactivated', async () => {
     await world.call('POST', `/v1/authorization/organizations/${orgId}/deactivate`, { token: world.admin.token });
     expect((await membershipOf(owner))?.permissions).toEqual([]);
   });

@@ -77,7 +77,7 @@ const shares: [what: string, questions: () => PermissionQuestion[], statements: 
   ],
 ];
 
-test.each(shares)('of one moment: %s', async (_what, questions, statements) => {
+test.each(shares)('concurrent permission checks: %s', async (_what, questions, statements) => {
   expect(await statementsFor(questions())).toBe(statements);
 });
 

@@ -60,7 +60,7 @@ const setState = (id: string, state: string) =>
 describe('permissions are not checked', () => {
   const body = { permissions: ['documents:reader'] };
 
-  test('for strangers, neighbours or another app', async () => {
+  test('strangers, other tenants and other apps cannot check permissions', async () => {
     const neighbour = await world.person();
     await world.organization(neighbour);
     for (const caller of [await world.person(), neighbour]) {
@@ -76,13 +76,13 @@ describe('permissions are not checked', () => {
     expect(problem(await check(machine, body, '1'))).toBe('404 organization_not_found');
   });
 
-  test('for a plain member who asks about somebody else', async () => {
+  test('a plain member cannot check the permissions of other users', async () => {
     for (const userId of [owner.userId, '1']) {
       expect(problem(await check(member, { ...body, userId }))).toBe('403 access_denied');
     }
   });
 
-  test('for a machine that names no user', async () => {
+  test('a machine that names no user cannot check permissions', async () => {
     const response = await check(machine, body);
     expect(problem(response)).toBe('400 validation_failed');
     expect(Object.keys(faults(response))).toEqual(['/body/userId']);
@@ -192,7 +192,7 @@ describe('a check', () => {
     }
   });
 
-  test('of a hundred permissions takes one query, which decides on access too', async () => {
+  test('a check of a hundred permissions takes one query, which also decides on access', async () => {
     await check(machine, { userId: member.userId, permissions: ['documents:reader'] });
     const permissions = Array.from({ length: 100 }, (_, index) => `p${index}`);
     db.take();
@@ -204,7 +204,7 @@ describe('a check', () => {
 });
 
 describe('nothing is granted', () => {
-  test('while the user is not active, and everything again afterwards', async () => {
+  test('nothing is granted while the user is not active, and everything is granted again afterwards', async () => {
     const { userId, token } = await world.person();
     await add(userId, ['reader']);
     await setState(userId, 'INACTIVE');
@@ -214,7 +214,7 @@ describe('nothing is granted', () => {
     expect(await ask(owner, 'documents:reader', userId)).toMatchObject({ allowed: true });
   });
 
-  test('while the organization is not active, and everything again afterwards', async () => {
+  test('nothing is granted while the organization is inactive, and everything again afterwards', async () => {
     const closing = await world.organization(await world.person());
     const url = `/v1/authorization/organizations/users/${member.userId}`;
     await world.call('POST', url, { token: machine.token, orgId: closing, body: { roles: ['reader'] } });
@@ -231,7 +231,7 @@ describe('nothing is granted', () => {
     expect(await ask(machine, 'documents:reader', member.userId, closing)).toMatchObject({ allowed: true });
   });
 
-  test('from the very call that takes it away', async () => {
+  test('a permission is not granted from the very call that revokes it', async () => {
     const { userId } = await world.person();
     const put = (allowedPermissions: string[]) =>
       world.call('PUT', `/v1/authorization/organizations/${orgId}/roles`, {

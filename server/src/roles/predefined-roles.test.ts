@@ -45,7 +45,7 @@ const held = async ({ token }: Caller) => {
 };
 
 describe('predefined roles are the business of super admins and machines', () => {
-  test('and of nobody else', async () => {
+  test('other users cannot manage predefined roles', async () => {
     await create([role('guarded', 'a')]);
     const before = await list();
     for (const caller of [owner, await world.person()]) {
@@ -56,7 +56,7 @@ describe('predefined roles are the business of super admins and machines', () =>
     expect(await list()).toEqual(before);
   });
 
-  test('of their own app only', async () => {
+  test('super admins manage only the predefined roles of their own app', async () => {
     const elsewhere = await createWorld(app);
     const theirs = await elsewhere.organization(await elsewhere.person());
     await create([role('ours-only', 'a')]);
@@ -111,7 +111,7 @@ describe('creating predefined roles', () => {
     expect(await held(person)).toEqual([{ roles: ['global:replaced'], permissions: ['both', 'late'] }]);
   });
 
-  test('with the same values changes nothing', async () => {
+  test('creating predefined roles with the same values changes nothing', async () => {
     await create([role('unchanged', 'a')]);
     const events = (await world.events()).length;
     expect((await create([role('unchanged', 'a')])).statusCode).toBe(201);
@@ -161,7 +161,7 @@ describe('deleting a predefined role', () => {
     }
   });
 
-  test.each(['gone', 'global:gone'])('by the key %s takes it from everybody everywhere at once', async (key) => {
+  test.each(['gone', 'global:gone'])('a deletion by the key %s revokes the role everywhere', async (key) => {
     await create([role('gone', 'a')]);
     const next = await world.organization(await world.person());
     const [here, there] = [await world.person(), await world.person()];

@@ -77,7 +77,7 @@ describe('a predefined role has the permissions that its own app sets', () => {
     expect(held.filter((permission) => /^(?:ours|theirs):/.test(permission))).toEqual([ours]);
   });
 
-  it('in a check', async () => {
+  it('a check shows the permissions that the own app sets', async () => {
     const url = `/v1/authorization/organizations/${orgId}/permissions/check`;
     const body = { permissions: [ours, 'theirs:read', 'theirs:write'] };
     const allowed = async ({ token }: Person) =>

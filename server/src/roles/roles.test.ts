@@ -60,7 +60,7 @@ const held = async ({ token }: Caller) => {
 };
 
 describe('roles are not updated', () => {
-  test('by strangers, neighbours, members, managers or from another app', async () => {
+  test('strangers, members, managers, other tenants and other apps cannot update roles', async () => {
     const neighbour = await world.person();
     await world.organization(neighbour);
     const before = [await list(), await etag(), await world.rows()];
@@ -115,7 +115,7 @@ describe('roles are not updated', () => {
     expect(await etag()).toBe(before);
   });
 
-  test('when the organization is no longer in the version of If-Match', async () => {
+  test('roles are not updated if the organization has another version than If-Match', async () => {
     const current = await etag();
     for (const roles of [[role('stale', 'a')], []]) {
       expect(problem(await put(roles, owner, { 'if-match': '"0"' }))).toBe('412 precondition_failed');
@@ -206,7 +206,7 @@ describe('updating roles', () => {
     });
   });
 
-  test('to what they are already changes nothing', async () => {
+  test('updating roles to their present values changes nothing', async () => {
     await put([role('same', 'a')]);
     const [before, events] = [await etag(), (await world.events()).length];
     for (const roles of [[role('same', 'a')], []]) {
@@ -318,7 +318,7 @@ describe('deleting a role', () => {
     });
   });
 
-  test('while it is being granted ends with no user having it', async () => {
+  test('no user has the role after it is deleted while it is being granted', async () => {
     for (let round = 0; round < 5; round += 1) {
       await put([role('contested', 'a')]);
       const people = [await world.person(), await world.person()];

@@ -35,7 +35,7 @@ describe('the key of a text', () => {
     expect(searchKey(text)).toBe(key);
   });
 
-  it('of a key is that key', () => {
+  it('the search key of a key is that key', () => {
     const texts = string({ unit: 'grapheme' });
     assert(
       property(texts, (text) => searchKey(searchKey(text)) === searchKey(text)),
@@ -72,12 +72,12 @@ describe('the parts of a text', () => {
     );
   });
 
-  test('of a name are not those of an address', () => {
+  test('the parts of a name differ from those of an address', () => {
     const ofName = new Set(partsOfKey('name', 'jon.doe'));
     expect(partsOfKey('email', 'jon.doe').filter((part) => ofName.has(part))).toEqual([]);
   });
 
-  test('of one organization are not those of the next', () => {
+  test('the parts of a text of one organization differ from those of another', () => {
     const parts = partsOfKey('name', 'jon doe');
     const here = new Set(partsWithin('118273645546213376', parts));
     expect(partsWithin('118273645546217472', parts).filter((part) => here.has(part))).toEqual([]);

@@ -125,7 +125,7 @@ describe('a new session begins, and none ends', () => {
     expect(Number((await world.rows())['sessions'])).toBe(Number(before['sessions']) + 1);
   });
 
-  test('with a Bearer token, which a public call does not look at', async () => {
+  test('a call with a Bearer token, which a public call does not read, begins a new session', async () => {
     const person = await world.person();
     const response = await world.call('POST', sessions, {
       body: { email: person.email, password },
@@ -135,7 +135,7 @@ describe('a new session begins, and none ends', () => {
     expect(await statusOf(person.token)).toBe(200);
   });
 
-  test('with the cookie of a session that has run out', async () => {
+  test('a call with the cookie of an expired session begins a new session', async () => {
     const person = await world.person();
     await app.db.query(sql`
       UPDATE sessions SET idle_expires_at = ${app.clock.now()} WHERE app_id = ${world.appId}
@@ -207,7 +207,7 @@ describe('live sessions of one person are bounded', () => {
     expect(live.map(({ id }) => id)).toContain(again.sessionId);
   });
 
-  test('of nobody else', async () => {
+  test('the limit of sessions of one person ends no session of others', async () => {
     const [person, other] = [await world.person(), await world.person()];
     for (let count = 0; count < 4; count += 1) await signIn(person.email);
     expect(await idsOf(other.userId)).toEqual([other.sessionId]);
@@ -217,7 +217,7 @@ describe('live sessions of one person are bounded', () => {
 describe('other ways to a session renew it as well:', () => {
   beforeEach(() => world.reauthenticate());
 
-  test('a provider', async () => {
+  test('a sign-in with a provider renews the session', async () => {
     const { person, idpId, provider } = await linked(stage);
     const arrive = async (token: string) => {
       provider.person = { sub: `of-${person.userId}` };

@@ -65,14 +65,14 @@ describe('the cookie', () => {
     expect(await whoIs(world, first, first)).toBe(person.userId);
   });
 
-  test('of another app is none', async () => {
+  test('the cookie of another app is ignored', async () => {
     const elsewhere = await createWorld(http);
     const { token } = await elsewhere.person();
     expect(await whoIs(world, ['session-token', token])).toBe('401 unauthenticated');
   });
 });
 
-describe('on https the twin cookie of the app', () => {
+describe('the second cookie of the app on https', () => {
   test('is preferred, so that another app on the same host does not get in the way', async () => {
     const person = await secure.person({ verified: false });
     const elsewhere = await createWorld(https);
@@ -96,7 +96,7 @@ describe('on https the twin cookie of the app', () => {
     expect(await whoIs(secure, ...confused, [twin, person.token])).toBe(person.userId);
   });
 
-  test('of another app is none', async () => {
+  test('the second cookie of another app is ignored', async () => {
     const person = await secure.person({ verified: false });
     expect(await whoIs(secure, ['__Host-session-token-other', person.token])).toBe('401 unauthenticated');
   });
@@ -111,7 +111,7 @@ describe('a browser on https', () => {
   };
 
   test.each(sites)(
-    'with %j uses only the second cookie: a sibling domain can overwrite the plain cookie',
+    'a browser with %j uses only the second cookie: a sibling domain can overwrite the plain cookie',
     async (site) => {
       const person = await secure.person({ verified: false });
       const attacker = await secure.person({ verified: false });
@@ -123,7 +123,7 @@ describe('a browser on https', () => {
     },
   );
 
-  test.each(['\u00A0', '\u00C2\u00A0', '\u0085'])('whose name begins with %j has another cookie', async (space) => {
+  test.each(['\u00A0', '\u00C2\u00A0', '\u0085'])('a cookie whose name begins with %j is ignored', async (space) => {
     const attacker = await secure.person({ verified: false });
     const tossed: [string, string] = [`${space}${twin}`, attacker.token];
     expect(await asBrowser(secure, 'same-origin', tossed)).toBe('401 unauthenticated');
@@ -150,7 +150,7 @@ describe('a browser on https', () => {
     expect(await whoIs(secure, ['session-token', person.token])).toBe(person.userId);
   });
 
-  test('on http has the plain cookie', async () => {
+  test('a browser on http has the plain cookie', async () => {
     const person = await world.person();
     expect(await asBrowser(world, 'same-origin', ['session-token', person.token])).toBe(person.userId);
   });

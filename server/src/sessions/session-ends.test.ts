@@ -163,7 +163,7 @@ describe('every session that is to end, ends at once on every process:', () => {
     expect(await alive(bystander)).toEqual([all, all]);
   });
 
-  test('the idle life', async () => {
+  test('the idle lifetime ends a session on every process', async () => {
     const of = await createWorld(app, { settings: { sessionIdleSeconds: 100 } });
     const person = await twoSessions(of, await of.person());
     app.clock.advance(99_000);

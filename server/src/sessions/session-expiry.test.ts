@@ -96,7 +96,7 @@ describe('a session that is used', () => {
   });
 });
 
-describe('by default', () => {
+describe('session expiry by default', () => {
   test('a session lasts 30 days, and 7 days unused', async () => {
     const usual = await createWorld(app);
     const { token } = await usual.person();

@@ -154,7 +154,7 @@ describe('signing out', () => {
     expect(await isAlive(person)).toBe(true);
   });
 
-  test('kills the token at once, and no other', async () => {
+  test('signing out ends the token at once, and no other', async () => {
     const person = await world.person();
     const other = await world.signIn(person.email);
     const response = await world.call('DELETE', `${url}/${person.sessionId}`, { token: person.token });

@@ -61,7 +61,7 @@ describe('a foreign page that embeds a page that changes something', () => {
     [{ 'sec-fetch-dest': 'empty', 'sec-fetch-mode': 'no-cors' }],
     [{ 'sec-fetch-dest': 'object', 'sec-fetch-mode': 'navigate' }],
     [{ 'sec-fetch-dest': 'document', 'sec-purpose': 'prefetch;prerender' }],
-  ])('with %o causes no mail without a reader', async (headers) => {
+  ])('a foreign page that embeds the page with %o causes no mail without a reader', async (headers) => {
     const { visitor } = await signIn();
     const query = new URLSearchParams({ return_to: target, code_challenge: codeChallenge }).toString();
     for (const page of ['continue', 'provider']) {
@@ -91,7 +91,7 @@ describe('earlier cookies are invalid afterwards', () => {
     await replaces(visitor, () => enterPassword(visitor, person.email));
   });
 
-  it('the verification of the address', async () => {
+  it('the verification of the address invalidates earlier cookies', async () => {
     const visitor = createVisitor(test);
     const email = `${unique('jon')}@example.com`;
     await visitor.open(at('sign-up'));
@@ -102,7 +102,7 @@ describe('earlier cookies are invalid afterwards', () => {
     });
   });
 
-  it('the acceptance of an invitation', async () => {
+  it('the acceptance of an invitation invalidates earlier cookies', async () => {
     const { person, visitor } = await signIn(world, { verified: false });
     const orgId = await world.organization(await world.person());
     const body = { email: person.email, firstName: 'Ada', lastName: 'Lovelace' };

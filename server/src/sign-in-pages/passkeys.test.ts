@@ -41,7 +41,7 @@ async function withPasskey(): Promise<{ person: Person; passkey: OwnPasskey }> {
   return { person, passkey: await addPasskey(world, person, createPasskey(), own) };
 }
 
-describe('without a setting', () => {
+describe('passkeys on pages without a setting', () => {
   it('the passkeys of an app are for the host of the service', async () => {
     expect(await optionsOf(world, 'signInOptions', { body: {} })).toMatchObject({ rpId: 'id.example' });
   });
@@ -81,7 +81,7 @@ describe('without a setting', () => {
   });
 });
 
-describe('with a relying party', () => {
+describe('passkeys on pages with a relying party', () => {
   it.each([
     ['above the service', { id: 'example', origins: ['https://example'] }, true],
     ['of the service', { id: 'id.example', origins: ['https://app.id.example'] }, true],
@@ -92,7 +92,7 @@ describe('with a relying party', () => {
     expect((await createVisitor(test).open(at('sign-in'))).html.includes('data-passkey')).toBe(isOffered);
   });
 
-  it('on other hosts, people with a passkey use a recovery code, and the page explains why', async () => {
+  it('people with a passkey use a recovery code on other hosts, and the page explains why', async () => {
     const { person, passkey } = await withPasskey();
     await setRelyingParty(world, { id: 'product.example', origins: ['https://product.example'] });
     const visitor = createVisitor(test);

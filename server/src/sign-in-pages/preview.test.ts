@@ -44,13 +44,13 @@ describe('a preview is refused', () => {
       '401 unauthenticated',
       '401 unauthenticated',
     ],
-  ])('to %s', async (_, caller, app, organization) => {
+  ])('a preview is refused to %s', async (_, caller, app, organization) => {
     const by = await caller();
     const answers = [await ofApp({ radius: 3 }, by), await ofOrganization({ radius: 3 }, by)];
     expect(answers.map((answer) => problem(answer))).toEqual([app, organization]);
   });
 
-  it('without a credential, and to links', async () => {
+  it('a preview is refused without a credential, and by links', async () => {
     for (const path of ['/v1/authorization/branding/preview', `${brandingOf(orgId)}/preview`]) {
       expect(problem(await world.call('POST', path, { body: { radius: 3 } }))).toBe('401 unauthenticated');
       const link = await test.app.inject({ url: `${path}?radius=3`, headers: { 'x-app-name': world.appName } });
@@ -58,7 +58,7 @@ describe('a preview is refused', () => {
     }
   });
 
-  it('to forms of other sites in the browser of a super admin', async () => {
+  it('a preview is refused to forms of other sites in the browser of a super admin', async () => {
     const { appName } = world;
     const headers = {
       cookie: `session-token=${world.admin.token}`,
@@ -87,11 +87,11 @@ describe('a preview is refused', () => {
     for (const answer of [await ofApp(body), await ofOrganization(body)]) expect(problem(answer)).toBe(code);
   });
 
-  it('with methods for an organization', async () => {
+  it('a preview with methods for an organization is refused', async () => {
     expect(Object.keys(faults(await ofOrganization({ methods: ['password'] })))).toEqual(['/body/methods']);
   });
 
-  it('of an organization while the app shows no such branding', async () => {
+  it('a preview of an organization is refused while the app shows no such branding', async () => {
     const other = await createWorld(test);
     const its = await other.organization(await other.person());
     const url = `${brandingOf(its)}/preview`;

@@ -63,7 +63,7 @@ describe('the sign-in with a provider', () => {
   });
 
   it.each(['none', '', 'undefined'])(
-    'of an intent with the verifier "%s" signs no other browser in',
+    'an intent with the verifier "%s" does not sign in any other browser',
     async (verifier) => {
       provider.person = { sub: 'eve', email: 'eve@example.com', email_verified: true };
       const successUrl = test.services.config.publicUrl + at('provider');

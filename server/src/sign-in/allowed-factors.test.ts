@@ -88,7 +88,7 @@ describe('a kind of factor that the app does not allow', () => {
   });
 
   describe('is used by somebody who has no other,', () => {
-    it.each(['optional', 'required'] as const)('to change factors only: %s', async (policy) => {
+    it.each(['optional', 'required'] as const)('a forbidden factor only changes factors: %s', async (policy) => {
       const own = await enrol(world, person);
       await setMfa(world, { policy, factors: ['passkey'] });
       expect(await kinds()).toEqual(['totp']);
@@ -102,20 +102,20 @@ describe('a kind of factor that the app does not allow', () => {
       expect(problem(await byCode(own))).toBe('400 factor_invalid');
     });
 
-    it('also a passkey alone', async () => {
+    it('a single passkey that is not allowed is accepted only to change factors', async () => {
       const passkey = await addPasskey(world, person);
       await setMfa(world, { factors: ['totp'] });
       const token = tokenIn(await signInByPasskey(world, passkey));
       expect(problem(await me(token))).toBe('403 mfa_enrolment_required');
     });
 
-    it('and never makes the password enough', async () => {
+    it('a factor that is not allowed never makes the password sufficient', async () => {
       await enrol(world, person);
       await setMfa(world, { factors: ['passkey'] });
       await challenge(world, person.email);
     });
 
-    it('beside recovery codes', async () => {
+    it('recovery codes are accepted although a factor that is not allowed exists', async () => {
       const { recoveryCodes } = await enrol(world, person);
       await setMfa(world, { factors: ['passkey'] });
       const begun = await challenge(world, person.email);

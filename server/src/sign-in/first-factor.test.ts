@@ -47,7 +47,7 @@ const ways = [
 
 const factorsOf = (person: Person) => world.call('GET', factorsUrl, { token: person.token });
 
-describe.each(['optional', 'required'] as const)('in an app whose policy is %s', (policy) => {
+describe.each(['optional', 'required'] as const)('first factors in an app whose policy is %s', (policy) => {
   beforeEach(() => setPolicy(world, policy));
 
   describe.each(ways)('%s as first factor', (_, add) => {

@@ -173,7 +173,7 @@ describe('a code by mail is refused', () => {
     expect(await mailsOf()).toHaveLength(1);
   });
 
-  it('after a sign-in with a mailed code', async () => {
+  it('a code by mail is refused after a sign-in with a mailed code', async () => {
     await send(await begin());
     const spare = await mailed();
     const { code, browser } = await sentCode(world, person.email, { ip: '192.0.2.4' });
@@ -184,7 +184,7 @@ describe('a code by mail is refused', () => {
     expect(problem(await finishWith(begun, spare))).toBe(refused);
   });
 
-  it('after a sign-in with a provider, whose account may have the mailbox', async () => {
+  it('a code by mail is refused after a sign-in with a provider, whose account may own the mailbox', async () => {
     const begun = await begin();
     await send(begun);
     const spare = await mailed();
@@ -194,7 +194,7 @@ describe('a code by mail is refused', () => {
     expect(problem(await finishWith(begun, spare))).toBe(refused);
   });
 
-  it('for an hour after a password reset', async () => {
+  it('a code by mail is refused for an hour after a password reset', async () => {
     await world.call('POST', `${users}/password/reset-request/email`, { body: { email: person.email } });
     await runTask(test, sendPasswordResets);
     const mail = (await world.mails(person.email)).find(({ purpose }) => purpose === 'password_reset');
@@ -208,7 +208,7 @@ describe('a code by mail is refused', () => {
     expect((await finishWith(begun, await mailed())).statusCode).toBe(201);
   });
 
-  it('after an invitation by mail, which sets the password', async () => {
+  it('a code by mail is refused after an invitation by mail, which sets the password', async () => {
     person = await world.person({ verified: false });
     const { code: verification } = await world.mail(person.email);
     const { code: invited } = await inviteTo(stage, person.email);
@@ -222,7 +222,7 @@ describe('a code by mail is refused', () => {
     expect(problem(await send(challengeIn(response)))).toBe(notAllowed);
   });
 
-  it('without its sign-in: with a wrong token, another device, or a used token', async () => {
+  it('a code by mail is refused with a wrong token, another device, or a used token', async () => {
     const [begun, other] = [await begin(), await begin()];
     for (const wrong of [
       { ...begun, mfaToken: `${begun.mfaToken}x` },
@@ -236,7 +236,7 @@ describe('a code by mail is refused', () => {
     expect(await mailsOf()).toEqual([]);
   });
 
-  it('of another person, of another purpose, and as the code of an authenticator app', async () => {
+  it('a code of another person or purpose is refused, also as the code of an authenticator app', async () => {
     const other = await world.person();
     await enrol(world, other);
     await send(await challenge(world, other.email));

@@ -178,7 +178,7 @@ describe('a browser is not remembered', () => {
     expect(await outcome(jar)).toBe(asks);
   });
 
-  it('after a recovery code', async () => {
+  it('a browser is not remembered after a recovery code', async () => {
     const jar: Jar = new Map();
     const { mfaToken } = challengeIn(await byPassword(jar));
     const body = { mfaToken, recoveryCode: factor.recoveryCodes[0], rememberDevice: true };
@@ -186,14 +186,14 @@ describe('a browser is not remembered', () => {
     expect(jar.has('remembered-device')).toBe(false);
   });
 
-  it('after a wrong code', async () => {
+  it('a browser is not remembered after a wrong code', async () => {
     const jar: Jar = new Map();
     const refused = await finishIn(jar, await byPassword(jar), { rememberDevice: true, code: '000000' });
     expect(problem(refused)).toBe('400 factor_invalid');
     expect(await outcome(jar)).toBe(asks);
   });
 
-  it('by the device token, in the cookie or in the header', async () => {
+  it('a browser is not remembered by the device token, in the cookie or in the header', async () => {
     const jar = await remembered();
     const device = jar.get('device-token') ?? '';
     const cookie = cookiesOf(jar, 'session-token', 'remembered-device');
@@ -204,7 +204,7 @@ describe('a browser is not remembered', () => {
     }
   });
 
-  it('by its secret in any header but the cookie', async () => {
+  it('a browser is not remembered by its secret in any header but the cookie', async () => {
     const secret = (await remembered()).get('remembered-device') ?? '';
     for (const headers of [
       { 'x-device-token': secret },
@@ -217,7 +217,7 @@ describe('a browser is not remembered', () => {
     }
   });
 
-  it('and its secret is in no body and in no header that scripts can read', async () => {
+  it('the secret of a browser is in no body and in no header that scripts can read', async () => {
     const jar = await remembered();
     const secret = jar.get('remembered-device') ?? '';
     const stranger = await world.person();
@@ -231,7 +231,7 @@ describe('a browser is not remembered', () => {
     expect(String(begun.headers['set-cookie'])).not.toContain('gh_r_');
   });
 
-  it('in a cookie that scripts can read, and is stored as a hash', async () => {
+  it('the secret is in a cookie that scripts cannot read, and is stored as a hash', async () => {
     const jar: Jar = new Map();
     const response = await finishIn(jar, await byPassword(jar), { rememberDevice: true });
     const cookie = [response.headers['set-cookie'] ?? []].flat().find((one) => one.startsWith('remembered-device='));
@@ -240,7 +240,7 @@ describe('a browser is not remembered', () => {
     expect(rows.map(({ row }) => row).join()).not.toContain(jar.get('remembered-device'));
   });
 
-  it('for another person, another app, or with a wrong password', async () => {
+  it('a browser is not remembered for another person, another app, or with a wrong password', async () => {
     const jar = await remembered();
     expect(problem(await from(jar, 'POST', sessions, { email: person.email, password: `${password}x` }))).toBe(
       '401 invalid_credentials',
@@ -339,7 +339,7 @@ describe('a remembered browser is asked again after', () => {
     expect(await outcome(jar)).toBe(asks);
   });
 
-  it('but not after another setting', async () => {
+  it('a remembered browser is not asked again after a change of another setting', async () => {
     const jar = await remembered();
     await call('PATCH', settingsUrl, world.admin.token, { sessionsPerUser: 50, mfa: { rememberDays: 30 } });
     expect(await outcome(jar)).toBe(skips);

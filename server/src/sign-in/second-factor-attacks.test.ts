@@ -69,7 +69,7 @@ const ageFactor = async (who: { token: string }) => {
 };
 
 describe('somebody with the password', () => {
-  it('who signed in on many devices before the factor was added has one count of attempts', async () => {
+  it('a thief who signed in on many devices before the factor was added has one count of attempts', async () => {
     const devices = [];
     for (let count = 0; count < 3; count += 1) devices.push(deviceOf(await signIn()));
     const factor = await enrol(world, person);
@@ -222,7 +222,7 @@ describe('somebody who signs up with the address of another person', () => {
 });
 
 describe('somebody with the mailbox', () => {
-  it('who resets the password gets no further attempts at the factor', async () => {
+  it('a thief who resets the password gets no further attempts at the factor', async () => {
     const factor = await enrol(world, person);
     await limit('secondFactorsPerUserPerHour', 1);
     const stranger = await challenge(world, person.email);
@@ -253,7 +253,7 @@ describe('the thief of a session', () => {
     expect((await signIn()).statusCode).toBe(201);
   });
 
-  it('who is a super admin changes no protection of second factors without a recent one', async () => {
+  it("a thief with a super admin's session changes no protection of second factors without a recent one", async () => {
     await enrol(world, world.admin);
     const change = async (body: object) => problem(await call('PATCH', settingsUrl, body, world.admin.token));
     await ageFactor(world.admin);
@@ -271,13 +271,13 @@ describe('the thief of a session', () => {
     expect(await change({ mfa: { policy: 'required' }, signUpEnabled: true })).toBe('200 undefined');
   });
 
-  it('who is a super admin needs a recent authentication to raise the limits of attempts', async () => {
+  it("a thief with a super admin's session needs a recent authentication to raise the limits of attempts", async () => {
     test.clock.advance(tenMinutesMs);
     const body = { limits: { secondFactorsPerUserPerHour: 1_000_000 } };
     expect(problem(await call('PATCH', settingsUrl, body, world.admin.token))).toBe('401 reauthentication_required');
   });
 
-  it('who is a super admin makes nobody a super admin without a recent factor', async () => {
+  it("a thief with a super admin's session makes nobody a super admin without a recent factor", async () => {
     const factor = await enrol(world, world.admin);
     const grant = () => call('POST', '/v1/authorization/super-admins', { email: person.email }, world.admin.token);
     await ageFactor(world.admin);
@@ -324,7 +324,7 @@ describe('a leak', () => {
     return rows.flat().map(({ row }) => row);
   };
 
-  it('of the database, the log or the export has no secret, code or token', async () => {
+  it('a leak of the database, the log or the export has no secret, code or token', async () => {
     const factor = await enrol(world, person);
     const begun = await challenge(world, person.email);
     const right = code(factor);
@@ -348,7 +348,7 @@ describe('a leak', () => {
     expect(logged.join('')).not.toContain(right.code);
   });
 
-  it('by an idempotency key is impossible, because no operation without credential stores its response', () => {
+  it('an idempotency key leaks nothing: no operation without credential stores its response', () => {
     const stored = routes.filter(({ access, idempotency }) => access.target === 'public' && idempotency === 'kept');
     expect(stored.map(({ operationId }) => operationId)).toEqual([]);
   });

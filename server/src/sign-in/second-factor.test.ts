@@ -189,19 +189,19 @@ describe('a code', () => {
     expect(new Set(statuses)).toEqual(new Set([201, 400]));
   });
 
-  it('of an earlier step is refused after a later one', async () => {
+  it('a code of an earlier step is refused after a later one', async () => {
     const [earlier, later] = [code(), code()];
     expect((await finish(world, await challenge(world, person.email), later)).statusCode).toBe(201);
     expect(problem(await finish(world, await challenge(world, person.email), earlier))).toBe(refused);
   });
 
-  it('of another person is refused', async () => {
+  it('a code of another person is refused', async () => {
     const other = await world.person();
     const theirs = await enrol(world, other);
     expect(problem(await finish(world, await challenge(world, person.email), code(theirs)))).toBe(refused);
   });
 
-  it('of a factor that was not confirmed is refused', async () => {
+  it('a code of a factor that was not confirmed is refused', async () => {
     const added = await world.call('POST', `${factorsUrl}/totp`, { token: person.token, body: {} });
     const { id } = added.json<{ id: string }>();
     const answer = { factorId: id, code: nextCode(world, factor) };
@@ -256,7 +256,7 @@ describe('wrong codes', () => {
     expect(problem(await finish(limited, next, code()))).toBe('429 rate_limited');
   });
 
-  it('of strangers leave a separate limit for the owner on a known device', async () => {
+  it('wrong codes of strangers leave a separate limit for the owner on a known device', async () => {
     await limits({ secondFactorsPerUserPerHour: 1 });
     const known = await challenge(limited, person.email);
     const { headers } = await finish(limited, known, code());
@@ -290,13 +290,13 @@ describe('wrong codes', () => {
     expect([await wrongFrom(device), await wrongFrom(device)]).toEqual([400, 429]);
   });
 
-  it('from one known device share a count over all sign-ins', async () => {
+  it('wrong codes from one known device share a count over all sign-ins', async () => {
     await limits({ secondFactorsPerDevicePerHour: 2 });
     const device = await deviceOf(person, factor);
     expect([await wrongFrom(device), await wrongFrom(device), await wrongFrom(device)]).toEqual([400, 400, 429]);
   });
 
-  it('from one address are counted, regardless of the accounts', async () => {
+  it('wrong codes from one address are counted, regardless of the accounts', async () => {
     await limits({ secondFactorsPerAddressPerHour: 1 });
     const begun = await challenge(limited, person.email);
     expect((await finish(limited, begun, { factorId: factor.id, code: '000000' })).statusCode).toBe(400);
@@ -339,7 +339,7 @@ describe('a recovery code', () => {
     expect(new Set(statuses)).toEqual(new Set([201, 400]));
   });
 
-  it('of another person is refused', async () => {
+  it('a recovery code of another person is refused', async () => {
     const theirs = await enrol(world, await world.person());
     expect(problem(await withCode(theirs.recoveryCodes[0]))).toBe('400 factor_invalid');
   });

@@ -61,7 +61,7 @@ describe('a session of a remembered browser', () => {
     expect((await removeFactor()).statusCode).toBe(204);
   });
 
-  it('of a super admin cannot grant or reset anything', async () => {
+  it('a session of a remembered browser of a super admin cannot grant or reset anything', async () => {
     await test.db.query(
       sql`UPDATE users SET is_super_admin = true WHERE app_id = ${world.appId} AND id = ${person.userId}`,
     );

@@ -54,13 +54,13 @@ describe('a user whose address is verified', () => {
     }
   });
 
-  test('who is one already stays one, and nobody is notified again', async () => {
+  test('a user who is already a super admin remains one, and nobody is notified again', async () => {
     const before = (await world.mails(world.admin.email)).length;
     expect((await add(world.admin.email)).json()).toMatchObject({ message: 'Super admin assigned', invited: false });
     expect(await world.mails(world.admin.email)).toHaveLength(before);
   });
 
-  test('but is deactivated is none', async () => {
+  test('a deactivated user is not a super admin', async () => {
     const person = await world.person();
     await world.call('POST', `/v1/authorization/users/${person.userId}/deactivate`, { token: world.admin.token });
     expect(problem(await add(person.email))).toBe('409 user_not_active');
@@ -166,7 +166,7 @@ describe('anyone who signed up with an address of somebody else', () => {
     expect(await isSuperAdmin(await signedInWith(email))).toBe(true);
   });
 
-  test('who was only invited to an organization becomes super admin by accepting that', async () => {
+  test('a user who was only invited to an organization becomes super admin by accepting that', async () => {
     const orgId = await world.organization(await world.person());
     await add(email);
     const person = { email, firstName: 'Ada', lastName: 'Lovelace' };

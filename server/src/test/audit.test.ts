@@ -125,7 +125,7 @@ describe('nothing changes and no event is written:', () => {
     expect(events.map(({ action }) => action)).toEqual(one.route.page ? (one.sample.tellsMore ?? []) : []);
   });
 
-  it.each(byName(cases.filter(({ sample }) => sample.isNoOp)))('nor any row: %s', async (_, one) => {
+  it.each(byName(cases.filter(({ sample }) => sample.isNoOp)))('the call changes no row: %s', async (_, one) => {
     const prepared = await one.sample.prepare(stage);
     const before = await digestOfEverything(app.db);
     await perform(stage.world, one.route, prepared, { token: prepared.as.token });
@@ -213,7 +213,7 @@ describe('a refusal writes exactly its security event:', () => {
     app.clock.advance(windowOfEventsMs);
   });
 
-  it.each(byName(guarded))('none without a credential: %s', async (_, { route, sample }) => {
+  it.each(byName(guarded))('a refusal without a credential writes no event: %s', async (_, { route, sample }) => {
     const prepared = await sample.prepare(stage);
     const known = await newestId();
     await perform(stage.world, route, prepared, { token: undefined });

@@ -73,7 +73,7 @@ describe('every response schema has a serializer', () => {
   const withBody = routes.flatMap(({ operationId, response: { body } }) => (body ? [{ operationId, body }] : []));
 
   // Compiled at the first response. Otherwise a schema that cannot be compiled would fail only then.
-  it.each(withBody)('$operationId', ({ body }) => {
+  it.each(withBody)('the schema of $operationId has one', ({ body }) => {
     expect(serializerOf(body)).toBeTypeOf('function');
   });
 });

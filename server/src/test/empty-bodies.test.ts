@@ -54,7 +54,7 @@ const changing = [...new Map(cases.map((one) => [one.route.operationId, one])).v
   ({ route }) => route.method !== 'GET' && !route.oauth && !route.page,
 );
 
-describe('without required fields, an empty body is accepted:', () => {
+describe('operations without required fields accept an empty body:', () => {
   const optional = changing.filter(({ route }) => !operationOf(route)?.requestBody?.required);
 
   it('the document states it for those operations', () => {
@@ -77,7 +77,7 @@ describe('without required fields, an empty body is accepted:', () => {
   });
 });
 
-describe('with required fields, an empty body is a validation error:', () => {
+describe('operations with required fields refuse an empty body with a validation error:', () => {
   const required = changing.filter(({ route }) => operationOf(route)?.requestBody?.required);
 
   it.each(required.map((one) => [one.name, one] as const))('%s', async (_, one) => {

@@ -112,7 +112,7 @@ function expectSentences(what: unknown, found: Record<string, string>): void {
 }
 
 describe('describes each error in a sentence of ours:', () => {
-  it.each(named(byOperation.filter(({ route }) => route.body)))('the body of %s', async (_, one) => {
+  it.each(named(byOperation.filter(({ route }) => route.body)))('body faults of %s get a sentence', async (_, one) => {
     const prepared = await one.sample.prepare(stage);
     const { properties = {} } = schemaOf(one.route.body);
     for (const field of [...Object.keys(properties), 'unknown']) {
@@ -126,7 +126,7 @@ describe('describes each error in a sentence of ours:', () => {
     for (const body of values) expectSentences(body, faults(await send(one, prepared, { body })));
   });
 
-  it.each(named(byOperation))('path and query of %s', async (_, one) => {
+  it.each(named(byOperation))('faults in path and query of %s get a sentence', async (_, one) => {
     const prepared = await one.sample.prepare(stage);
     const { properties = {} } = schemaOf(one.route.query);
     for (const value of ['', 'x', '-1', '0', '1.5', '\u200b', '99999999999999999999', 'x'.repeat(500)]) {

@@ -189,7 +189,7 @@ const asked = [...declaring('always'), ...declaring('stepUp')];
 /** The documented form of this call has the current password, also of people with a second factor. */
 const confirmedByPassword = 'changePassword';
 
-describe('of people with a second factor, a recent password is not enough:', () => {
+describe('people with a second factor are refused after a recent password only:', () => {
   const never = { secondFactor: null, passkey: null };
 
   it.each(byName(asked))('%s', async (_, one) => {
@@ -205,7 +205,7 @@ describe('of people with a second factor, a recent password is not enough:', () 
   });
 
   it.each(byName(asked.filter(({ route }) => route.operationId !== confirmedByPassword)))(
-    'nor the current password in the body: %s',
+    'the current password in the body is not enough: %s',
     async (_, one) => {
       const { body, ...prepared } = withoutProof(one, await one.sample.prepare(stage));
       const isAccepted = one.route.body?.safeParse({ ...body, currentPassword: password }).success ?? false;
@@ -216,7 +216,7 @@ describe('of people with a second factor, a recent password is not enough:', () 
   );
 });
 
-describe('of people with a passkey, another factor is not enough:', () => {
+describe('people with a passkey are refused after another factor:', () => {
   it.each(byName(asked))('%s', async (_, one) => {
     const prepared = withoutProof(one, await one.sample.prepare(stage));
     await withFactors(3, { secondFactor: app.clock.now(), passkey: before(freshForSeconds + 1) });
@@ -224,7 +224,7 @@ describe('of people with a passkey, another factor is not enough:', () => {
   });
 });
 
-describe('of people with a second factor, an old one is not enough:', () => {
+describe('people with a second factor are refused after an old one:', () => {
   it.each(byName(asked))('%s', async (_, one) => {
     const prepared = withoutProof(one, await one.sample.prepare(stage));
     await age(freshForSeconds + 1);
@@ -250,14 +250,14 @@ describe('everybody needs the authentication that a route declares:', () => {
   const requiredOf = ({ route }: Case) => requiredAuthenticationOf(route) ?? { acr: 1, maxAgeSeconds: 0 };
   const proven = (time: Date | null) => ({ secondFactor: time, passkey: time });
 
-  it('in these operations', () => {
+  it('the list of these operations is complete', () => {
     const those = routes.filter((route) => requiredAuthenticationOf(route));
     expect(those.map((route) => [route.operationId, requiredAuthenticationOf(route)])).toEqual([
       ['resetUserFactors', { acr: 2, maxAgeSeconds: 600 }],
     ]);
   });
 
-  it.each(byName(declared))('%s: too weak', async (_, one) => {
+  it.each(byName(declared))('%s refuses a factor that is too weak', async (_, one) => {
     const prepared = await one.sample.prepare(stage);
     await withFactors(2, proven(null));
     await expectRefused(one, prepared, { code: 'step_up_required', acr: requiredOf(one).acr });
@@ -265,7 +265,7 @@ describe('everybody needs the authentication that a route declares:', () => {
     await expectRefused(one, prepared, { code: 'step_up_required', acr: requiredOf(one).acr });
   });
 
-  it.each(byName(declared))('%s: too old', async (_, one) => {
+  it.each(byName(declared))('%s refuses a factor that is too old', async (_, one) => {
     const { acr, maxAgeSeconds } = requiredOf(one);
     const prepared = await one.sample.prepare(stage);
     await age(maxAgeSeconds + 1);
@@ -273,7 +273,7 @@ describe('everybody needs the authentication that a route declares:', () => {
     await expectRefused(one, prepared, { code: 'reauthentication_required', acr });
   });
 
-  it.each(byName(declared))('%s: strong and recent enough', async (_, one) => {
+  it.each(byName(declared))('%s accepts a factor that is strong and recent enough', async (_, one) => {
     const { maxAgeSeconds } = requiredOf(one);
     const prepared = await one.sample.prepare(stage);
     await withFactors(2, proven(before(maxAgeSeconds)));
@@ -306,7 +306,7 @@ describe('super admins grant rights', () => {
       UPDATE apps SET settings = settings || jsonb_build_object('mfa', jsonb_build_object('policy', ${policy}::text))
       WHERE id = ${stage.world.appId}`);
 
-  it('in these operations', () => {
+  it('the list of these operations is complete', () => {
     expect([...new Set(grants.map(({ route }) => route.operationId))].toSorted()).toEqual([
       'addSuperAdmin',
       'addUserToOrganization',
@@ -328,25 +328,25 @@ describe('super admins grant rights', () => {
     ]);
   });
 
-  it.each(byName(grants))('only with their recent factor, if they have one: %s', async (_, one) => {
+  it.each(byName(grants))('super admins with a factor need a recent one: %s', async (_, one) => {
     const prepared = withoutProof(one, await one.sample.prepare(stage));
     await withFactors(2, { secondFactor: null, passkey: null });
     await expectRefused(one, prepared, { code: 'step_up_required', acr: 2 }, stage.world.admin.token);
   });
 
-  it.each(byName(grants))('only with a factor, if their app requires one: %s', async (_, one) => {
+  it.each(byName(grants))('a required factor is needed to grant rights: %s', async (_, one) => {
     const prepared = withoutProof(one, await one.sample.prepare(stage));
     await setPolicy('required');
     await expectRefusedFactorless(one, prepared);
   });
 
-  it.each(byName(grants))('without one, in an app in which nobody has one: %s', async (_, one) => {
+  it.each(byName(grants))('nobody needs a factor if nobody has one: %s', async (_, one) => {
     const prepared = withoutProof(one, await one.sample.prepare(stage));
     const response = await perform(stage.world, one.route, prepared, { token: stage.world.admin.token });
     expect(String(outcomeOf(response))).not.toMatch(/step_up_required|reauthentication_required/);
   });
 
-  it.each(byName(grants))('without one, in an app without second factors: %s', async (_, one) => {
+  it.each(byName(grants))('nobody needs a factor in an app without factors: %s', async (_, one) => {
     const prepared = withoutProof(one, await one.sample.prepare(stage));
     await withFactors(3, { secondFactor: null, passkey: null });
     await setPolicy('off');

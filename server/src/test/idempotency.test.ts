@@ -48,7 +48,7 @@ describe('a creating call that is repeated with its key', () => {
     expect(await digestOfEverything(app.db)).toEqual(before);
   });
 
-  it.each(keeping)('with another body is refused and changes nothing: %s', async (_, one) => {
+  it.each(keeping)('a repeated key with another body is refused and changes nothing: %s', async (_, one) => {
     const prepared = await prepareKeyed(one);
     const { body } = await one.sample.prepare(stage);
     await call(one, prepared);

@@ -115,7 +115,7 @@ test('every operation that machine users may call has a scope, and no other one'
   expect(Object.fromEntries(declared)).toEqual(scopeOf);
 });
 
-describe('with every other scope, a machine user is refused:', () => {
+describe('a machine user with every other scope is refused:', () => {
   it.each(byName)('%s', async (_, one) => {
     const scope = needed(one);
     const { response, before } = await call(
@@ -131,14 +131,14 @@ describe('with every other scope, a machine user is refused:', () => {
   });
 });
 
-describe('with only its own scope, and those of the role that it grants, a machine user is accepted:', () => {
+describe('a machine user with only the scope of the call and those of the role that it grants is accepted:', () => {
   it.each(byName)('%s', async (_, one) => {
     const { response } = await call(one, [needed(one), ...(furtherScopes[one.route.operationId] ?? [])]);
     expect(outcomeOf(response)).toBe(one.route.response.status);
   });
 });
 
-describe('without one of the scopes of the role that it grants, a machine user is refused:', () => {
+describe('a machine user without one of the scopes of the role that it grants is refused:', () => {
   const giving = cases
     .filter(admitsMachines)
     .flatMap((one) =>
@@ -156,7 +156,7 @@ describe('without one of the scopes of the role that it grants, a machine user i
   });
 });
 
-describe('with all scopes, as before scopes existed, a machine user is accepted:', () => {
+describe('a machine user with all scopes, as before scopes existed, is accepted:', () => {
   it.each(byName)('%s', async (_, one) => {
     const { response } = await call(one, ['*']);
     expect(outcomeOf(response)).toBe(one.route.response.status);

@@ -169,7 +169,7 @@ describe('the OpenAPI document', () => {
   });
 });
 
-describe('as OpenAPI 3.1', () => {
+describe('the document as OpenAPI 3.1', () => {
   it('resolves every reference', () => {
     const references = [...nodesOf(document)].flatMap(({ node }) =>
       typeof node['$ref'] === 'string' ? [node['$ref']] : [],
@@ -217,7 +217,7 @@ describe('as OpenAPI 3.1', () => {
   });
 });
 
-describe('for code generators', () => {
+describe('the document for code generators', () => {
   it('has license and contact, which they write into packages', () => {
     const { license, contact } = document.info;
     expect([license, contact]).toEqual([
@@ -305,7 +305,7 @@ describe('for code generators', () => {
   });
 });
 
-describe('as a file under review', () => {
+describe('the document as a file under review', () => {
   const count = (lines: readonly string[]): Map<string, number> => {
     const counts = new Map<string, number>();
     for (const line of lines) counts.set(line, (counts.get(line) ?? 0) + 1);

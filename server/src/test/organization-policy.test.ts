@@ -120,7 +120,7 @@ describe('a policy that the sessions do not meet refuses, after the decision on 
     }
   });
 
-  it('and names every operation that is exempt', () => {
+  it('the list names every operation that is exempt from the policy', () => {
     const exempt = cases.filter(
       ({ route: { access } }) =>
         access.target === 'organization' && (access.evenBelowPolicy ?? access.operation === 'see'),

@@ -109,7 +109,7 @@ describe.each(proxies)('behind $name', ({ name, isInstalled }) => {
     });
   const cookiesOf = ({ headers }: Received) => headers['set-cookie'] ?? [];
 
-  describe.skipIf(!isInstalled)('with the example of deploy/', () => {
+  describe.skipIf(!isInstalled)('a proxy with the example of deploy/', () => {
     test.each([
       ['sends none', {}],
       ['sends an address of its own', { 'x-forwarded-for': '203.0.113.9' }],

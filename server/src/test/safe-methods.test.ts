@@ -42,7 +42,7 @@ const send = (method: 'GET' | 'HEAD', route: Route, prepared: Prepared, headers:
   });
 
 describe('changes nothing:', () => {
-  it.each(reading.map((one) => [one.name, one] as const))('HEAD and prefetch of %s', async (_, { route, sample }) => {
+  it.each(reading.map((one) => [one.name, one] as const))('reading %s changes no row', async (_, { route, sample }) => {
     const prepared = await sample.prepare(stage);
     const before = await digestOfEverything(app.db);
 

@@ -195,7 +195,7 @@ describe.each(keySets)('the operator changes one app only, keys of the set %s:',
     expect(await digestOfApp(app.db, ourId)).not.toEqual(ourBefore);
   });
 
-  it('after a key is revoked, its app has another key, and the next key of another app is unused', async () => {
+  it('a revoked key is replaced in its app, and the next key of another app is unused', async () => {
     await fillApp(app.db, tables, ourId, ourRows, 'ours');
     await fillApp(app.db, tables, twinId, ourRows, 'theirs');
     const successor = await generateSigningKey(app.services.sealer, twinId, set, new Date(now().getTime() + 900_000));

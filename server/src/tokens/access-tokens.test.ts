@@ -193,7 +193,7 @@ describe('an access token is refused', () => {
     expect(problem(await request(body))).toBe(answer);
   });
 
-  test('for the name of the app, which means this API in machine tokens', async () => {
+  test('an access token for the name of the app, which means this API in machine tokens, is refused', async () => {
     expect(problem(await request({ audience: world.appName }))).toBe('400 audience_not_allowed');
     const response = await world.call('PATCH', `/v1/authorization/apps/settings`, {
       token: world.admin.token,
@@ -203,7 +203,7 @@ describe('an access token is refused', () => {
     expect(Object.keys(faults(response))).toEqual(['/body/audiences/1']);
   });
 
-  test('where the app lists no audience', async () => {
+  test('an access token is refused if the app lists no audience', async () => {
     const bare = await createWorld(app);
     const somebody = await bare.person();
     expect(problem(await request({}, somebody, bare))).toBe('400 audience_required');
@@ -213,31 +213,31 @@ describe('an access token is refused', () => {
     await change({ audiences });
   });
 
-  test('for an organization that the person is not in, also to a super admin', async () => {
+  test('an access token for an organization that the person is not in is refused, also to a super admin', async () => {
     const stranger = await world.person();
     for (const who of [stranger, world.admin]) {
       expect(problem(await request({ organizationId: orgId }, who))).toBe('404 organization_not_found');
     }
   });
 
-  test('for an organization that is deactivated', async () => {
+  test('an access token for a deactivated organization is refused', async () => {
     const closed = await world.organization(person);
     await world.call('POST', `/v1/authorization/organizations/${closed}/deactivate`, { token: world.admin.token });
     expect(problem(await request({ organizationId: closed }))).toBe('403 organization_inactive');
   });
 
-  test('to a machine user', async () => {
+  test('an access token is refused to a machine user', async () => {
     expect(problem(await request({}, await world.machine()))).toBe('403 human_required');
   });
 
-  test('to an access token for every audience', async () => {
+  test('an access token for every audience is refused in exchange for an access token', async () => {
     for (const body of [{ audience: publicUrl }, { audience: publicUrl, organizationId: orgId }]) {
       expect(problem(await request({}, { token: await tokenOf(body) }))).toBe('401 session_required');
     }
   });
 });
 
-test('settings limit the lifetime to 60 to 3600 seconds', async () => {
+test('the settings limit the lifetime to 60 to 3600 seconds', async () => {
   for (const accessTokenLifeSeconds of [59, 3601]) {
     const response = await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, {
       settings: { accessTokenLifeSeconds },

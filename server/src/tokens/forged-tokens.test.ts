@@ -44,7 +44,7 @@ test('the real token works, before and after all forgeries', async () => {
 });
 
 describe('a token that was changed is refused:', () => {
-  test.each([0, 1, 2])('part %i, at any place', async (part) => {
+  test.each([0, 1, 2])('a change of part %i, at any place, is refused', async (part) => {
     const length = parts()[part]?.length ?? 0;
     for (const at of [0, 1, Math.floor(length / 2), length - 2]) {
       const changed = parts().map((text, index) => (index === part ? flip(text, at) : text));
@@ -73,13 +73,13 @@ describe('a token that was changed is refused:', () => {
 describe('a header of one’s own choice is refused:', () => {
   const unsigned = (header: object, signature = '') => `${encode(header)}.${encode(claims)}.${signature}`;
 
-  test.each(['none', 'None', 'NONE', 'nOnE', ''])('alg "%s"', async (alg) => {
+  test.each(['none', 'None', 'NONE', 'nOnE', ''])('a header with the alg "%s" is refused', async (alg) => {
     for (const signature of ['', parts()[2]]) {
       expect(await use(unsigned({ alg, typ: 'at+jwt', kid }, signature))).toBe('401 unauthenticated');
     }
   });
 
-  test('HS256 with every published part of the key as secret', async () => {
+  test('HS256 with every published part of the key as secret is refused', async () => {
     const pem = await exportSPKI((await importJWK(jwk, 'ES256')) as Parameters<typeof exportSPKI>[0]);
     const point = Buffer.concat([Buffer.from(jwk.x ?? '', 'base64url'), Buffer.from(jwk.y ?? '', 'base64url')]);
     for (const secret of [pem, pem.trim(), JSON.stringify(jwk), point, '']) {
@@ -110,14 +110,14 @@ describe('a header of one’s own choice is refused:', () => {
 });
 
 describe('a token of another app is refused', () => {
-  test('as it is, and under a kid of this app', async () => {
+  test('a token of another app is refused unchanged, and under a kid of this app', async () => {
     expect(await use(neighbour.token)).toBe('401 unauthenticated');
     const [, body, signature] = neighbour.token.split('.');
     const header = encode({ alg: 'ES256', typ: 'at+jwt', kid });
     expect(await use(`${header}.${body}.${signature}`)).toBe('401 unauthenticated');
   });
 
-  test('even if its key signs the claims of this app', async () => {
+  test('a token of another app is refused even if its key signs the claims of this app', async () => {
     const { kid: theirKid = '' } = decodeProtectedHeader(neighbour.token);
     const theirKey = await app.services.signingKeys.privateKey(elsewhere.appId, theirKid);
     expect(await use(signJwt(theirKey, theirKid, claims))).toBe('401 unauthenticated');

@@ -70,7 +70,7 @@ describe('a token is not active, and the response has no other field:', () => {
 });
 
 describe('an active token', () => {
-  test('of a session returns its user', async () => {
+  test('an active token of a session returns its user', async () => {
     const now = app.clock.now();
     const fresh = await world.signIn(person.email);
     expect((await introspect(fresh.token)).json()).toEqual({
@@ -93,7 +93,7 @@ describe('an active token', () => {
   });
 
   test.each<[audience: string | string[]]>([['documents'], [['documents', 'pictures']]])(
-    'of a machine user for %j says which one it is, although this API would not take it',
+    'an active token of a machine user for %j says which one it is, although this API would refuse it',
     async (audience) => {
       const token = await machineToken(machine, audience);
       const list = await world.call('GET', '/v1/authorization/users?pageSize=1', { token });

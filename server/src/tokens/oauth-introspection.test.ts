@@ -111,34 +111,34 @@ describe('a client is refused', () => {
     expect(answer.headers['www-authenticate']).toBe('Basic realm="http://127.0.0.1:3000", charset="UTF-8"');
   });
 
-  test('by a secret that was deleted', async () => {
+  test('a client with a deleted secret is refused', async () => {
     const other = await world.machine();
     const path = `/v1/authorization/machine-users/${other.machineUserId}`;
     await world.call('DELETE', path, { token: world.admin.token });
     expect(refusal(await ask(person.token, other))).toBe('401 invalid_client');
   });
 
-  test('without the scope tokens:read', async () => {
+  test('a client without the scope tokens:read is refused', async () => {
     const other = await machineWith({ scopes: ['users:read'] });
     const answer = await ask(person.token, other);
     expect(refusal(answer)).toBe('403 insufficient_scope');
     expect(answer.headers['www-authenticate']).toBe('Bearer error="insufficient_scope", scope="tokens:read"');
   });
 
-  test('from a network that it may not use', async () => {
+  test('a client from a network that it may not use is refused', async () => {
     const other = await machineWith({ allowedNetworks: ['198.51.100.0/24'] });
     expect(refusal(await ask(person.token, other))).toBe('403 unauthorized_client');
   });
 
   test.each(['%00', 'a%00b', '%F0%9F%98%80', '..', '%2e%2e%2f'])(
-    'in an app whose name is not possible: %s',
+    'a client in an app whose name is not possible is refused: %s',
     async (appName) => {
       const response = await post({ token: 'x' }, { authorization: basicOf(machine), appName });
       expect(response.statusCode).toBe(404);
     },
   );
 
-  test('in an app that does not exist, or is deactivated', async () => {
+  test('a client in an app that does not exist, or is deactivated, is refused', async () => {
     const closed = await createWorld(app);
     const client = await closed.machine();
     await closed.operate('PATCH', `/v1/platform/apps/${closed.appName}`, { status: 'INACTIVE' });
@@ -194,17 +194,17 @@ describe('a request is refused', () => {
   test.each<[what: string, form: string, description: string]>([
     ['a token that is missing', '', '/body/token: Required.'],
     ['a form that is too large', `token=${'x'.repeat(33_000)}`, 'The form is larger than 32 KiB.'],
-  ])('with a description that names %s', async (_, form, description) => {
+  ])('a request is refused with a description that names %s', async (_, form, description) => {
     const answer = await post(form, credentials());
     expect(answer.json()).toMatchObject({ error: 'invalid_request', error_description: description });
   });
 
-  test.each(['GET', 'HEAD', 'PUT', 'DELETE'] as const)('by %s', async (method) => {
+  test.each(['GET', 'HEAD', 'PUT', 'DELETE'] as const)('a request by %s is refused', async (method) => {
     const answer = await world.call(method, `/apps/${world.appName}/oauth/introspect`, { app: null });
     expect([answer.statusCode, answer.headers['allow']]).toEqual([405, 'POST']);
   });
 
-  test('with its parameters in the query, where logs would keep them', async () => {
+  test('a request with its parameters in the query, where logs would keep them, is refused', async () => {
     const url = `/apps/${world.appName}/oauth/introspect?token=${person.token}`;
     const headers = { 'content-type': formType, authorization: basicOf(machine) };
     const answer = await app.app.inject({ method: 'POST', url, headers, payload: `token=${person.token}` });

@@ -113,7 +113,7 @@ describe('a rotation of the keys of people', () => {
     expect(await publishedIds('oauth')).toEqual([kid]);
   });
 
-  test('of machines does not affect the keys of people', async () => {
+  test('a rotation of the keys of machines does not affect the keys of people', async () => {
     const before = await publishedIds('oauth');
     await rotate('machine');
     expect(await publishedIds('oauth')).toEqual(before);
@@ -121,7 +121,7 @@ describe('a rotation of the keys of people', () => {
 });
 
 describe('a revocation', () => {
-  test('of the only key refuses its tokens at once and puts a new one in its place', async () => {
+  test('a revocation of the only key refuses its tokens at once and creates a new key', async () => {
     const token = await newToken();
     expect(await use(token)).toBe('200');
     expect(await revoke('oauth', kidOf(token))).toBe(true);

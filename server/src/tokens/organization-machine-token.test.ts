@@ -84,7 +84,7 @@ describe('the token of a machine user of an organization', () => {
   test.each<[life: number, expected: number]>([
     [60, 60],
     [3600, 600],
-  ])('lives %i seconds of the app as %i', async (accessTokenLifeSeconds, expected) => {
+  ])('the token lives %i seconds of the app as %i', async (accessTokenLifeSeconds, expected) => {
     await byAdmin('PATCH', '/v1/authorization/apps/settings', { accessTokenLifeSeconds });
     const { expiresInSeconds, token } = (await ask()).json<{ expiresInSeconds: number; token: string }>();
     const { exp = 0, iat = 0 } = decodeJwt(token);
@@ -106,7 +106,7 @@ describe('the token of a machine user of an organization', () => {
     [publicUrl, publicUrl],
     [api, api],
     [[api], api],
-  ])('for %j', async (audience, expected) => {
+  ])('the token of a machine user is accepted for %j', async (audience, expected) => {
     const token = await tokenOf(machine, { audience });
     expect(decodeJwt(token).aud).toBe(expected);
     expect(await use(token)).toBe(expected === publicUrl ? '200' : '401 unauthenticated');
@@ -116,7 +116,7 @@ describe('the token of a machine user of an organization', () => {
     [() => 'https://other.example.com', '400 audience_not_allowed'],
     [() => world.appName, '400 audience_not_allowed'],
     [() => [api, publicUrl], '400 validation_failed'],
-  ])('for anything else is refused', async (audience, expected) => {
+  ])('the token of a machine user is refused for anything else', async (audience, expected) => {
     expect(problem(await ask({ audience: audience() }))).toBe(expected);
   });
 
@@ -145,7 +145,7 @@ describe('a secret', () => {
     expect(problem(await ask({}, { ...machine, ...credential() }))).toBe('401 invalid_client');
   });
 
-  it('of a machine user of the app is refused with the other prefix', async () => {
+  it('a secret of a machine user of the app is refused with the other prefix', async () => {
     const robot = await world.machine();
     const clientSecret = robot.clientSecret.replace('_m_', '_o_');
     expect(problem(await ask({}, { ...robot, clientSecret }))).toBe('401 invalid_client');
@@ -158,7 +158,7 @@ describe('a secret', () => {
     expect(problem(await ask())).toBe('429 rate_limited');
   });
 
-  it('and its machine user show when they were last used', async () => {
+  it('a secret and its machine user show when they were last used', async () => {
     await ask();
     const response = await world.call('GET', `${organizationUrl()}/machine-users?pageSize=1`, { token: owner.token });
     const now = app.clock.now().toISOString();
@@ -247,7 +247,7 @@ describe('decided at use:', () => {
   });
 });
 
-describe('as a manager a machine user', () => {
+describe('a machine user with the role of a manager', () => {
   const call = async (method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE', url: string, body?: object) => {
     const token = await tokenOf();
     return world.call(method, `/v1/authorization/${url}`, { token, orgId, ...(body && { body: { ...body } }) });

@@ -59,14 +59,14 @@ describe('access tokens', () => {
     });
   });
 
-  test('and a super admin is not exempt', async () => {
+  test('an access token of a super admin is not exempt', async () => {
     await addTo({ world, orgId }, world.admin.userId, 'reader');
     await under(required, async () => {
       expect(problem(await askFor(world.admin, orgId))).toBe('401 step_up_required');
     });
   });
 
-  test('from before the policy are described without the rights in them', async () => {
+  test('access tokens from before the policy are described without the rights in them', async () => {
     const weak = await weakSession(world, owner);
     const [old, elsewhere, strong] = [
       await tokenOf(weak, orgId),
@@ -86,7 +86,7 @@ describe('access tokens', () => {
     expect(await say(old)).not.toHaveProperty('stepUpRequired');
   });
 
-  test('without or with an organization do not act there below the policy', async () => {
+  test('access tokens without or with an organization do not act there below the policy', async () => {
     const weak = await weakSession(world, owner);
     const tokens = [await tokenOf(weak, orgId), await tokenOf(weak)];
     await under(required, async () => {
@@ -151,7 +151,7 @@ describe('API keys', () => {
     return person;
   }
 
-  test('of people are made only by sessions that meet the policy', async () => {
+  test('API keys of people are created only by sessions that meet the policy', async () => {
     const weak = await ownerWithoutFactor();
     await under(required, async () => {
       expect(problem(await make(weak, orgId))).toBe('401 step_up_required');
@@ -181,7 +181,7 @@ describe('API keys', () => {
     await proveFactor(world, owner, factor);
   });
 
-  test('of a session whose factor was removed later have no permissions under a policy', async () => {
+  test('API keys of a session whose factor was removed later have no permissions under a policy', async () => {
     const person = await ownerWithoutFactor();
     const own = await enrol(world, person);
     const removed = await world.call('DELETE', `${factorsUrl}/${own.id}`, { token: person.token });
@@ -192,7 +192,7 @@ describe('API keys', () => {
     });
   });
 
-  test('from before this was recorded have no permissions under a policy, until an owner adopts them', async () => {
+  test('older API keys have no permissions under a policy, until an owner adopts them', async () => {
     const key = await organizationKey(world, owner, orgId);
     const own = await personalKey(world, owner, orgId);
     await app.db.query(sql`UPDATE api_keys SET amr = NULL WHERE app_id = ${world.appId}`);
@@ -211,7 +211,7 @@ describe('API keys', () => {
     });
   });
 
-  test('of machine users are exempt, those of super admins are not', async () => {
+  test('API keys of machine users are exempt, those of super admins are not', async () => {
     const url = keysOf(orgId);
     const body = { name: 'key', roles: ['reader'] };
     await world.reauthenticate();

@@ -179,17 +179,17 @@ describe('a token that is signed with a key of ours is refused', () => {
     return signJwt(await app.services[set].privateKey(of.appId, kid), kid, claims);
   };
 
-  test('the honest ones pass', async () => {
+  test('unchanged tokens are accepted', async () => {
     expect(await use(await signBy('signingKeys', claimsOf('machine, this API')))).toBe('200');
     expect(await use(await signBy('oauthKeys', claimsOf('person, this API')))).toBe('200');
   });
 
-  test('by the keys of the other set', async () => {
+  test('a token that is signed with a key of the other set is refused', async () => {
     expect(await use(await signBy('oauthKeys', claimsOf('machine, this API')))).toBe('401 unauthenticated');
     expect(await use(await signBy('signingKeys', claimsOf('person, this API')))).toBe('401 unauthenticated');
   });
 
-  test('by the keys of another app, under its kid or ours', async () => {
+  test('a token that is signed with a key of another app is refused, under its kid or ours', async () => {
     for (const [set, what] of [
       ['signingKeys', 'machine, this API'],
       ['oauthKeys', 'person, this API'],
@@ -245,7 +245,7 @@ describe('a token that is signed with a key of ours is refused', () => {
     ['without end', { exp: undefined }],
     ['that is not good yet', { nbf: 4_000_000_000 }],
     ['that has expired', { exp: 1 }],
-  ])('%s, from an organization machine', async (_, changes) => {
+  ])('the token of an organization machine is refused: %s', async (_, changes) => {
     const values = Object.entries(changes).map(([name, value]) => [
       name,
       typeof value === 'function' ? (value as () => string)() : (value as unknown),
@@ -260,7 +260,7 @@ describe('a token that is signed with a key of ours is refused', () => {
     );
   });
 
-  test('of a machine that claims to be a person, or the other way round', async () => {
+  test('a token of a machine that claims to be a person is refused, and the reverse', async () => {
     const ofMachine = { ...claimsOf('machine, this API'), token_use: 'user', sid: person.sessionId };
     const ofPerson = { ...claimsOf('person, this API'), secret_id: machine.secretId, roles: ['GENERIC_MACHINE_USER'] };
     for (const set of ['signingKeys', 'oauthKeys'] as const) {

@@ -69,7 +69,7 @@ describe('a machine user that requests tokens too often', () => {
   });
 });
 
-test('by default, a machine user gets 600 tokens a minute', async () => {
+test('a machine user gets 600 tokens a minute by default', async () => {
   const { json } = await world.operate('GET', `/v1/platform/apps/${world.appName}`);
   expect(json<object>()).toMatchObject({ settings: { limits: { tokenRequestsPerMachinePerMinute: perMinute } } });
   const settings = { limits: { tokenRequestsPerMachinePerMinute: 0 } };

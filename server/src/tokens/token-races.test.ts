@@ -112,7 +112,7 @@ describe('a token whose call arrived, but was not looked up yet, is refused afte
     expect(await metadataOf(scene)).toEqual({});
   });
 
-  test.each(Object.keys(ends) as End[])('%s: introspection', async (end) => {
+  test.each(Object.keys(ends) as End[])('a token is refused by introspection after %s', async (end) => {
     const scene = await createScene();
     const url = '/v1/authentication/token/introspection';
     const call = () => world.call('POST', url, { token: machine.token, body: { token: scene.token } });

@@ -26,7 +26,7 @@ const use = async (token: string, of: World = world) => {
 };
 
 describe('a token is refused', () => {
-  test('with one answer for every fault of the credential', async () => {
+  test('a token with any fault of the credential is refused with one answer', async () => {
     const other = await world.machine();
     const elsewhere = await createWorld(app);
     const foreign = await elsewhere.machine();
@@ -65,7 +65,7 @@ describe('a token is refused', () => {
     expect(Object.keys(faults(response))).toEqual([pointer]);
   });
 
-  test('with the name of the app as audience, alone or among others', async () => {
+  test('a token with the name of the app as audience is refused, alone or among others', async () => {
     const { appName } = world;
     for (const audience of [appName, [appName], ['https://billing.example.com', appName]]) {
       const response = await request({ audience });
@@ -74,7 +74,7 @@ describe('a token is refused', () => {
     }
   });
 
-  test('by an app that is not named, not there or deactivated', async () => {
+  test('a token is refused by an app that is not named, does not exist or is deactivated', async () => {
     const body = { clientId: machine.machineUserId, clientSecret: machine.clientSecret };
     expect(problem(await world.call('POST', url, { app: null, body }))).toBe('400 app_name_required');
     expect(problem(await world.call('POST', url, { app: 'nowhere', body }))).toBe('404 app_not_found');
@@ -151,7 +151,7 @@ describe('a token', () => {
     ['one', 'https://billing.example.com'],
     ['one in a list', ['https://billing.example.com']],
     ['five', ['a', 'b', 'c', 'd', 'e']],
-  ])('with %s audience has exactly that, and is refused here', async (_, audience) => {
+  ])('a token with %s audience has exactly that audience, and is refused here', async (_, audience) => {
     const token = await tokenFor({ audience });
     expect(decodeJwt(token).aud).toEqual(audience);
     expect(await use(token)).toBe('401 unauthenticated');

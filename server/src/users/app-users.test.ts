@@ -51,14 +51,14 @@ describe.each([
   ['deletion', remove],
   ['deactivation', deactivate],
 ])('%s is refused', (_, act) => {
-  test('of a super admin to a machine user, which changes nothing', async () => {
+  test('a machine user cannot do this to a super admin', async () => {
     await makeSuperAdmin(person);
     const machine = await world.machine();
     expect(problem(await act(person.userId, machine.token))).toBe('403 access_denied');
     expect((await me(person.token)).statusCode).toBe(200);
   });
 
-  test('of the last owner of an organization, deactivated organizations included', async () => {
+  test('nobody can do this to the last owner of an organization, deactivated organizations included', async () => {
     const orgId = await world.organization(person);
     expect(problem(await act(person.userId))).toBe('409 last_owner');
     const url = `/v1/authorization/organizations/${orgId}/deactivate`;
@@ -67,7 +67,7 @@ describe.each([
     expect((await me(person.token)).statusCode).toBe(200);
   });
 
-  test('of the last owner beside one who is deactivated or only invited', async () => {
+  test('nobody can do this to the last owner if the other is deactivated or only invited', async () => {
     const orgId = await world.organization(person);
     const other = await world.person();
     await addOwner(orgId, other);
@@ -76,19 +76,19 @@ describe.each([
     expect(problem(await act(person.userId))).toBe('409 last_owner');
   });
 
-  test('of the last super admin, by themselves too', async () => {
+  test('nobody can do this to the last super admin, not even the person themselves', async () => {
     const lonely = await createWorld(app);
     const url = act === remove ? `${users}/${lonely.admin.userId}` : `${users}/${lonely.admin.userId}/deactivate`;
     const response = await lonely.call(act === remove ? 'DELETE' : 'POST', url, { token: lonely.admin.token });
     expect(problem(response)).toBe('409 last_super_admin');
   });
 
-  test('of nobody', async () => {
+  test('an unknown user is not found', async () => {
     expect(problem(await act('1'))).toBe('404 user_not_found');
   });
 });
 
-describe('when requests race', () => {
+describe('concurrent requests', () => {
   const acts = { delete: remove, deactivate };
   const pairs = [
     ['delete', 'delete'],
@@ -138,7 +138,7 @@ describe('a deactivated user', () => {
     });
   });
 
-  test('who is a super admin is one again when reactivated; all super admins hear of both', async () => {
+  test('a deactivated super admin is one again when reactivated; all super admins are notified of both', async () => {
     await makeSuperAdmin(person);
     await deactivate(person.userId);
     expect((await world.mail(world.admin.email)).purpose).toBe('super_admin_removed');
@@ -193,7 +193,7 @@ describe('a deleted user', () => {
     expect(await totals()).toEqual([before - 1, 1]);
   });
 
-  test('who was a super admin: the others are notified', async () => {
+  test('the deletion of a super admin notifies the others', async () => {
     await makeSuperAdmin(person);
     await remove(person.userId, person.token);
     const { purpose, text } = await world.mail(world.admin.email);
@@ -212,7 +212,7 @@ describe('a deleted user', () => {
     ]);
   });
 
-  test('by themselves, a super admin, removes the address from the deletion event too', async () => {
+  test('a super admin who deletes themselves has no address in the deletion event', async () => {
     await makeSuperAdmin(person);
     await remove(person.userId, person.token);
     const events = await app.db.query(sql`

@@ -32,7 +32,7 @@ async function joinMany({ userId }: Person, count: number) {
 }
 
 describe('introspection is refused', () => {
-  test('without a credential, with a wrong one, and to a machine', async () => {
+  test('introspection is refused without a credential, with a wrong one, and to a machine', async () => {
     expect(problem(await world.call('GET', url))).toBe('401 unauthenticated');
     for (const token of ['gh_s_nonsense', 'nonsense', 'a.b.c']) {
       const response = await world.call('GET', url, { token });
@@ -43,7 +43,7 @@ describe('introspection is refused', () => {
     expect(problem(await world.call('GET', url, { token }))).toBe('403 human_required');
   });
 
-  test('with the session of another app', async () => {
+  test('introspection with the session of another app is refused', async () => {
     const elsewhere = await createWorld(app);
     const { token } = await elsewhere.person();
     expect(problem(await world.call('GET', url, { token }))).toBe('401 unauthenticated');
@@ -55,7 +55,7 @@ describe('introspection is refused', () => {
     ['?organizationId=mine', '/query/organizationId'],
     ['?include=metadata', '/query/include'],
     ['?includeMetadata=true&includeMetadata=true', '/query/includeMetadata'],
-  ])('with %s', async (query, pointer) => {
+  ])('introspection with %s is refused', async (query, pointer) => {
     const response = await read(await world.person(), query);
     expect(problem(response)).toBe('400 validation_failed');
     expect(Object.keys(faults(response))).toEqual([pointer]);

@@ -67,7 +67,7 @@ describe('a sign-up is refused', () => {
     expect(Object.keys(faults(response))).toEqual([pointer]);
   });
 
-  test('with every fault at once, unknown fields by name', async () => {
+  test('a sign-up is refused with every fault at once, unknown fields by name', async () => {
     const response = await refused({ firstName: '', email: 'jon', role: 'admin', userId: '1' });
     expect(Object.keys(faults(response)).toSorted()).toEqual([
       '/body/email',
@@ -84,26 +84,26 @@ describe('a sign-up is refused', () => {
     ['a common one', 'Password123', /most common/],
     ['the e-mail address', 'jonathan.doeson@example.com', /e-mail address or the name/],
     ['the name', 'Jonathan Doeson', /e-mail address or the name/],
-  ])('with a password that is %s, and says so', async (_, weak, reason) => {
+  ])('a sign-up with a password that is %s is refused with this reason', async (_, weak, reason) => {
     const person = { firstName: 'Jonathan', lastName: 'Doeson', email: 'jonathan.doeson@example.com' };
     const response = await refused({ ...person, password: weak });
     expect(problem(response)).toBe('400 password_too_weak');
     expect(response.json<{ detail: string }>().detail).toMatch(reason);
   });
 
-  test('with metadata that backends alone may write', async () => {
+  test('a sign-up with metadata that only backends may write is refused', async () => {
     const response = await refused({ metadata: { 'app:plan': 'enterprise' } });
     expect(problem(response)).toBe('403 metadata_key_reserved');
   });
 
-  test('with 31 metadata items; 30 are fine', async () => {
+  test('a sign-up with 31 metadata items is refused; 30 are accepted', async () => {
     const items = (count: number) =>
       Object.fromEntries(Array.from({ length: count }, (_, index) => [`key${index}`, 'value']));
     expect(problem(await refused({ metadata: items(31) }))).toBe('400 metadata_limit_exceeded');
     expect((await signUp({ metadata: items(30) })).statusCode).toBe(201);
   });
 
-  test('with more than 30 together with what backends wrote to an invited address', async () => {
+  test('a sign-up is refused with more than 30 items together with those of an invited address', async () => {
     const orgId = await world.organization(await world.person());
     const email = freshEmail();
     const body = { email, firstName: 'Jon', lastName: 'Doe' };
@@ -119,7 +119,7 @@ describe('a sign-up is refused', () => {
     expect((await signUp({ email, metadata: items(29) })).json()).toMatchObject({ userId });
   });
 
-  test('where the app does not want it, before the address is looked at', async () => {
+  test('a sign-up is refused if the app does not allow it, before the address is read', async () => {
     const closed = await createWorld(app, { settings: { signUpEnabled: false } });
     expect(problem(await signUp({}, closed))).toBe('403 sign_up_disabled');
     expect(problem(await signUp({ email: closed.admin.email }, closed))).toBe('403 sign_up_disabled');
@@ -150,7 +150,7 @@ describe('a taken address', () => {
     expect((await signUp({ email: second })).statusCode).toBe(201);
   });
 
-  test('of another app is free', async () => {
+  test('an address that is taken in another app is free', async () => {
     const other = await createWorld(app);
     const email = freshEmail();
     expect((await signUp({ email })).statusCode).toBe(201);
@@ -268,7 +268,7 @@ describe('a sign-up', () => {
   });
 });
 
-describe('on https', () => {
+describe('sign-up on https', () => {
   test('a second cookie of the app is set, both are secure, SameSite follows the setting of the app', async () => {
     const secure = await buildTestApp({ env: { PUBLIC_URL: 'https://id.example.com' } });
     try {

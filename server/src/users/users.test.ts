@@ -39,7 +39,7 @@ describe('names', () => {
   });
 
   test.each(['\u200B', '\u200B\u2060', '\uFEFF', '\u00AD', '\u2800', '\u3164', '\u202E', ' \u200D '])(
-    'of invisible characters only (%j) are refused',
+    'names of invisible characters only (%j) are refused',
     async (name) => {
       const person = await world.person();
       const response = await update(person, { firstName: name, lastName: `${name}\u200B` });
@@ -79,7 +79,7 @@ describe('names', () => {
       (orgName) => ({ orgName, adminFirstName: 'A', adminLastName: 'B', adminEmail: 'a@example.com' }),
       '/body/orgName',
     ],
-  ])('of %s show something', async (_what, method, path, body, pointer) => {
+  ])('names of %s show something', async (_what, method, path, body, pointer) => {
     for (const name of ['', ' ', '\u200B', '\u2800\uFEFF', 'two\nlines']) {
       const response = await world.call(method, `/v1/authorization/${path}`, {
         token: world.admin.token,
@@ -89,7 +89,7 @@ describe('names', () => {
     }
   });
 
-  test('of machine users are trimmed', async () => {
+  test('names of machine users are trimmed', async () => {
     const { token } = world.admin;
     const machines = '/v1/authorization/machine-users';
     await world.call('POST', machines, { token, body: { userName: '  spaced robot ' } });
@@ -101,7 +101,7 @@ describe('names', () => {
 });
 
 describe('a user is read', () => {
-  test('by nobody outside the organization', async () => {
+  test('nobody outside the organization can read a user', async () => {
     const [one, other] = [await organization(), await organization()];
     const elsewhere = await createWorld(app);
     const strangers = [await world.person(), other.owner, other.manager, other.member];
@@ -115,11 +115,11 @@ describe('a user is read', () => {
     expect(problem(await world.call('GET', urlOf(one.member)))).toBe('401 unauthenticated');
   });
 
-  test.each(['abc', '-1', '1e3', '12345678901234567890', '9999999999999999999'])('by no id like %s', async (userId) => {
+  test.each(['abc', '-1', '1e3', '12345678901234567890', '9999999999999999999'])('id %s is refused', async (userId) => {
     expect(problem(await read({ userId }))).toBe('400 validation_failed');
   });
 
-  test('by themselves, super admins and machines: all of it', async () => {
+  test('users themselves, super admins and machines read the whole user', async () => {
     const person = await world.person();
     await update(person, { phoneNumber: '+4915112345678', metadata: { plan: 'pro' } });
     const whole = {
@@ -143,7 +143,7 @@ describe('a user is read', () => {
     }
   });
 
-  test('by owners and managers of an organization they are in: no phone number, no metadata', async () => {
+  test("owners and managers of the user's organization read no phone number and no metadata", async () => {
     const { owner, manager, member } = await organization();
     await update(member, { phoneNumber: '+4915112345678' });
     for (const caller of [owner, manager]) {
@@ -162,7 +162,7 @@ describe('a user is read', () => {
     expect((await read(owner, owner, '?includeMetadata=true')).json()).toHaveProperty('metadata');
   });
 
-  test.each(['INACTIVE', 'INVITED'])('with the state %s', async (state) => {
+  test.each(['INACTIVE', 'INVITED'])('a user with the state %s is read', async (state) => {
     const person = await world.person();
     await app.db.query(
       sql`UPDATE users SET state = ${state}, password_hash = NULL, claimed_by = NULL WHERE id = ${person.userId}`,
@@ -172,7 +172,7 @@ describe('a user is read', () => {
 });
 
 describe('an update of a user is refused', () => {
-  test('to everyone but themselves, super admins and machines', async () => {
+  test('an update is refused to everyone but the users themselves, super admins and machines', async () => {
     const { owner, manager, member } = await organization();
     const before = (await read(member)).json<object>();
     const body = { firstName: 'Eve' };
@@ -185,7 +185,7 @@ describe('an update of a user is refused', () => {
     expect((await read(member)).json()).toEqual(before);
   });
 
-  test('to a machine when the user is a super admin', async () => {
+  test('an update by a machine is refused when the user is a super admin', async () => {
     const machine = await world.machine();
     const events = (await world.events()).length;
     expect(problem(await update(world.admin, { firstName: 'Eve' }, machine))).toBe('403 access_denied');
@@ -210,14 +210,14 @@ describe('an update of a user is refused', () => {
       '/body/metadata',
     ],
     ['an object in metadata', { metadata: { 'a/b': {} } }, '/body/metadata/a~1b'],
-  ])('with %s', async (_, body, pointer) => {
+  ])('an update with %s is refused', async (_, body, pointer) => {
     const person = await world.person();
     const response = await update(person, body, person);
     expect(problem(response)).toBe('400 validation_failed');
     expect(Object.keys(faults(response))).toEqual([pointer]);
   });
 
-  test('with a key that backends alone may write, setting or removing', async () => {
+  test('an update of a key that only backends may write is refused, whether set or removed', async () => {
     const person = await world.person();
     const { token } = await world.machine();
     expect((await update(person, { metadata: { 'app:plan': 'pro' } }, { token })).statusCode).toBe(200);
@@ -268,7 +268,7 @@ describe('an update of a user', () => {
     expect(await isVerified()).toBe(false);
   });
 
-  test('of nothing changes nothing and is not recorded in the audit', async () => {
+  test('an update of nothing changes nothing and is not recorded in the audit', async () => {
     const person = await world.person();
     const events = (await world.events()).length;
     for (const body of [{}, { metadata: {} }]) expect((await update(person, body, person)).statusCode).toBe(200);
