@@ -1,6 +1,6 @@
 /**
- * Starts the servers in examples/protect-*, and calls them as people, API keys and machine users who may and who may
- * not.
+ * Starts the servers in examples/protect-*, and calls them as people, API keys and machine users. Checks that callers
+ * with permission are accepted and other callers are refused.
  *
  *   npm run build
  *   node .ci/tools/samples/protect.js express fastapi go

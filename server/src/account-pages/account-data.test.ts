@@ -194,7 +194,7 @@ describe('API keys', () => {
     }
   });
 
-  it('a user cannot revoke the API keys of others', async () => {
+  it('a user cannot revoke the keys of others', async () => {
     const visitor = await signIn(await world.person());
     await visitor.open(at('account/data'));
     const { forms } = await visitor.open(at('account/data'));

@@ -189,7 +189,7 @@ function organizationsOf(page: PageCall, user: Person): Html {
   </section>`;
 }
 
-/** The way to the second factors, where the app uses them. */
+/** The link to the second factors, if the app uses second factors. */
 function factorsOf(page: PageCall): Html {
   if (page.app.settings.mfa.policy === 'off') return html``;
   const { text } = page;
@@ -199,7 +199,7 @@ function factorsOf(page: PageCall): Html {
   </section>`;
 }
 
-/** The ways to what people need rarely. */
+/** The links to pages that people need rarely. */
 function furtherOf(page: PageCall): Html {
   const { text } = page;
   const link = (path: string, label: TextName) => html`<a href="${page.href(path)}">${text(label)}</a> `;
@@ -237,7 +237,7 @@ async function show(page: PageCall): Promise<PageAnswer> {
 
 type Asked = Parameters<PageCall['api']>;
 
-/** What a form of the page does: its call of the API, and the message afterwards. */
+/** The action of a form: the call of the API, and the message afterwards. */
 interface Action {
   readonly asked: (form: Form) => Asked;
   readonly notice: string;

@@ -12,7 +12,7 @@ const url = 'authentication/users/me/email';
 
 const self = z.looseObject({ email: z.string() });
 
-/** Asks for the code that went to the new address. */
+/** Asks for the code that was sent to the new address. */
 function askForCode(page: PageCall): PageAnswer {
   const { newEmail = '' } = page.form;
   const { text } = page;

@@ -28,7 +28,7 @@ const notices: Notices = new Map([
   ['provider_failed', { text: 'linkFailed', isAlert: true }],
 ]);
 
-/** For one person: somebody who signs in with the same browser meanwhile does not get the identity. */
+/** The purpose names the person, so that nobody who signs in with the same browser meanwhile gets the identity. */
 const visitOf = (userId: string): ProviderVisit => ({
   purpose: `link ${userId}`,
   successPage: linkPath,
@@ -95,7 +95,7 @@ async function link(page: PageCall): Promise<PageAnswer> {
   }
   if (answer) page.problem = answer.problem;
   else page.refuse('intent_invalid');
-  // The text of the code is about signing in.
+  // The general text for this code is about sign-in, not about linking.
   if (page.problem?.code === 'intent_invalid') page.problem = { ...page.problem, text: 'linkFailed' };
   return show(page);
 }

@@ -62,7 +62,7 @@ const linkedTo = async ({ userId }: { userId: string }) => {
 };
 
 describe('an identity is not linked', () => {
-  it('the result of another browser, whose owner wants to sign in as the victim later, does not link', async () => {
+  it('a result that another browser started is not linked', async () => {
     const eve = await signInOnPages(world, await world.person());
     const result = await resultOf(eve, await toLink(eve));
     const { status, html, text } = await visitor.open(result);

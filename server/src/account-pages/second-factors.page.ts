@@ -40,7 +40,7 @@ function factorItem(page: PageCall, { id, kind, name, createdAt }: FactorList['f
   </li>`;
 }
 
-/** A person without any factor sees no recovery codes, because they come with the first one. */
+/** A person without a factor sees no recovery codes, because the first factor creates them. */
 function recoveryCodesOf(page: PageCall, { factors, recoveryCodes: { unused } }: FactorList): Html {
   if (factors.length === 0) return html``;
   const { text } = page;
@@ -51,7 +51,7 @@ function recoveryCodesOf(page: PageCall, { factors, recoveryCodes: { unused } }:
   </section>`;
 }
 
-/** The kinds that can be added here. */
+/** The kinds of factors that people can add on this page. */
 function addButtons(page: PageCall): Html {
   const { factors } = page.app.settings.mfa;
   const passkey = factors.includes('passkey') && hasPasskeys(page);
@@ -79,8 +79,10 @@ async function show(page: PageCall): Promise<PageAnswer> {
 }
 
 /**
- * Whether the first factor needs a code by mail, too. Sends it. The API decides again: after a sign-in with a provider,
- * it ignores the code if the account has no password.
+ * Sends a code by mail if the first factor may need one. After a sign-in with a provider, the API ignores the code if
+ * the account has no password.
+ *
+ * @returns whether a code was sent
  */
 async function sendMailedCode(page: PageCall): Promise<boolean> {
   const list = await page.api('GET', factorsUrl);
@@ -94,7 +96,7 @@ async function sendMailedCode(page: PageCall): Promise<boolean> {
 
 const added = z.looseObject({ id: z.string(), secret: z.string(), qrCode: z.string() });
 
-/** The field for the code that a first factor needs, too. */
+/** The field for the mailed code that a first factor needs. */
 const mailedCodeField = (page: PageCall, isMailed: string | undefined): Html =>
   isMailed === undefined
     ? html``
@@ -156,14 +158,14 @@ function askForPasskey(page: PageCall, mailed: string | undefined): Content {
 
 /** Asks for a name and, for a first factor, for the code of a mail, before the browser makes the passkey. */
 async function beginPasskey(page: PageCall): Promise<PageAnswer> {
-  // People learn here, and not after their authenticator has made a passkey, that the API refuses one.
+  // Show a refusal before the authenticator creates a passkey, not afterwards.
   const answer = await page.api('POST', `authentication/users/${optionsToAdd}`, { body: {} });
   if (!answer.ok) return refused(page, answer.problem);
   const isMailed = await sendMailedCode(page);
   return page.problem ? show(page) : askForPasskey(page, isMailed ? 'yes' : undefined);
 }
 
-/** Adds the passkey of the form. If only the mailed code is wrong, the passkey need not be made again. */
+/** Adds the passkey of the form. If only the mailed code is wrong, the form keeps the passkey. */
 async function addPasskey(page: PageCall): Promise<PageAnswer> {
   const { name, verificationCode, mailed } = page.form;
   const credential = credentialOf(page);
@@ -191,7 +193,7 @@ function refused(page: PageCall, problem: NonNullable<PageCall['problem']>): Pro
 /** Shows recovery codes, once. */
 async function showCodes(page: PageCall, codes: readonly string[]): Promise<PageAnswer> {
   const { text } = page;
-  // A session that could only manage factors may stay so: the person then signs in with the new factor.
+  // The session may remain restricted to managing factors: the person then signs in with the new factor.
   const goal = (await selfOf(page)) ? goalOf(page) : page.href('sign-in', { prompt: 'login' });
   return page.content(
     'recoveryCodes',

@@ -107,7 +107,7 @@ export type Look = z.output<z.ZodObject<typeof lookShape>>;
 
 export const primaryColor = color('Colour of buttons and links.', '#0b6e4f');
 
-/** What super admins set. */
+/** The values that super admins set. */
 export const appShape = {
   name: brandName.meta({
     description:

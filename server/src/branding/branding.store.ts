@@ -23,7 +23,7 @@ export interface LogoReference {
   readonly height: number;
 }
 
-/** An app with its look. */
+/** An app with its branding. */
 export interface BrandedApp {
   readonly app: App;
   readonly look: AppLook;
@@ -56,7 +56,7 @@ export const brandedColumns = sql`a.*, b.look, b.logo_hash, b.logo_width, b.logo
 /** The fields to change; null restores a default. */
 export type LookPatch = { readonly [Field in keyof AppLook]?: AppLook[Field] | undefined };
 
-/** Reads the app and its look with one statement. */
+/** Reads the app and its branding with one statement. */
 export async function findBrandedApp(db: Queryable, name: string): Promise<BrandedApp | undefined> {
   const [row] = await db.query<BrandedRow>(sql`SELECT ${brandedColumns} FROM ${brandedAppNamed(name)}`);
   return row && toBrandedApp(row);
@@ -67,7 +67,7 @@ export async function findAppLook(db: Queryable, appId: string): Promise<AppLook
   return toLook(row?.look ?? null);
 }
 
-/** Changes the look of an app. Concurrent changes of different fields are all kept. @returns the changed look */
+/** Changes the branding of an app. Concurrent changes of different fields are kept. @returns the changed branding */
 export async function patchAppLook(tx: Tx, appId: string, patch: LookPatch, now: Date): Promise<AppLook> {
   const change = JSON.stringify(patch);
   const [row] = await tx.query<{ look: Partial<AppLook> }>(sql`

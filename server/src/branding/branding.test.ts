@@ -63,7 +63,7 @@ describe('a change is refused', () => {
     ['with a link with a tab', { termsUrl: 'https://acme.example/\tx' }, '/body/termsUrl'],
     ['with a method twice', { methods: ['password', 'password'] }, '/body/methods'],
     ['with no method', { methods: [] }, '/body/methods'],
-  ])('%s, and nothing changes', async (_, body, pointer) => {
+  ])('a change %s is refused, and nothing changes', async (_, body, pointer) => {
     const before = await get();
     const answer = await patch({ ...body, ...(pointer !== '/body/radius' && { radius: 3 }) });
     expect(problem(answer)).toBe('400 validation_failed');
@@ -232,7 +232,7 @@ describe('a page', () => {
   it.each([
     ['light', 'dark', '#ffffff'],
     ['dark', 'light', '#191b1e'],
-  ])('shows a logo for %s grounds on such a surface in %s mode', async (logoBackground, mode, surface) => {
+  ])('shows a logo for %s backgrounds on this background in %s mode', async (logoBackground, mode, surface) => {
     await patch({ logoBackground });
     const { html } = await page('sign-in');
     expect(html).toContain(`@media (prefers-color-scheme:${mode}){.logo img{background:${surface};`);

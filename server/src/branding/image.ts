@@ -20,10 +20,10 @@ function readPng(bytes: Buffer): Image | undefined {
   let offset = pngSignature.length;
   while (offset + 12 <= bytes.length) {
     const isEnd = isAt(bytes, offset + 4, 'IEND');
-    // An animation distracts, and has more pixels than its header says.
+    // An animation distracts readers, and has more pixels than its header declares.
     if (isAt(bytes, offset + 4, 'acTL')) return undefined;
     offset += bytes.readUInt32BE(offset) + 12;
-    // Nothing can follow the image: another format could be hidden there.
+    // No bytes may follow the image, because they could hide another format.
     if (isEnd) {
       if (offset !== bytes.length) return undefined;
       return { type: 'image/png', width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20) };
@@ -56,7 +56,7 @@ function readWebp(bytes: Buffer): Image | undefined {
   return size && { type: 'image/webp', ...size };
 }
 
-/** Whether a marker begins the frame of a JPEG, in which the size is. @see ITU-T T.81, table B.1 */
+/** Whether a marker begins the frame of a JPEG, which contains the size. @see ITU-T T.81, table B.1 */
 const isFrame = (marker: number): boolean => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 
 /** @see ITU-T T.81, annex B: segments from SOI to the frame, and EOI at the end */
@@ -75,5 +75,5 @@ function readJpeg(bytes: Buffer): Image | undefined {
   return undefined;
 }
 
-/** Kind and size of an image by its bytes, not by its name; undefined if it is none of the kinds, or is damaged. */
+/** Kind and size of an image according to its bytes; undefined for other kinds and damaged images. */
 export const readImage = (bytes: Buffer): Image | undefined => readPng(bytes) ?? readWebp(bytes) ?? readJpeg(bytes);

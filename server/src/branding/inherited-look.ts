@@ -2,7 +2,7 @@ import type { AppLook } from './branding.schema.ts';
 import type { BrandedApp, LogoReference } from './branding.store.ts';
 import type { OrganizationWithLook } from './shown-branding.store.ts';
 
-/** The look of a page or mail: that of an organization, completed by that of the app. null: the default. */
+/** The branding of a page or mail: values of an organization, then of the app. null: the default. */
 export interface InheritedLook extends Omit<AppLook, 'methods'> {
   readonly brandName: string;
   readonly primaryColor: string | null;
@@ -11,7 +11,7 @@ export interface InheritedLook extends Omit<AppLook, 'methods'> {
 
 type Colors = Pick<InheritedLook, 'primaryColor' | 'primaryColorDark'>;
 
-/** The colours for both modes belong together: the dark one of the app does not fit the primary one of another. */
+/** The colours for both modes belong together: the dark colour of the app does not fit another primary colour. */
 const colorsOf = (app: Colors, { look }: OrganizationWithLook): Colors =>
   look.primaryColor === null
     ? { primaryColor: app.primaryColor, primaryColorDark: look.primaryColorDark ?? app.primaryColorDark }
@@ -28,7 +28,7 @@ function withTexts(app: InheritedLook, { look, textsAllowed }: OrganizationWithL
   };
 }
 
-/** @param organization whose look it is; undefined: that of the app */
+/** @param organization the branding of the organization; undefined: the branding of the app */
 export function inheritedLook(
   { app, look, logo }: BrandedApp,
   organization: OrganizationWithLook | undefined,

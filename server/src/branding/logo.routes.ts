@@ -85,11 +85,11 @@ export const logoRoutes = [
       const found = await findServedLogo(services.db, params.app, Buffer.from(params.hash, 'hex'));
       if (!found) throw new ApiError('route_not_found');
       reply.headers({
-        // The address contains the hash, so its content never changes. A browser never runs it as a page.
+        // The address contains the hash, so the content never changes. A browser never runs the file as a page.
         'cache-control': 'public, max-age=31536000, immutable',
         'content-security-policy': "default-src 'none'; sandbox; frame-ancestors 'none'",
         'cross-origin-resource-policy': 'cross-origin',
-        // Opened in a tab, it is a download: an image could show a message under the name of this host.
+        // A logo that is opened in a tab is downloaded: an image could show a message under the name of this host.
         'content-disposition': 'attachment; filename="logo"',
       });
       await reply.type(found.type).send(found.bytes);

@@ -4,7 +4,7 @@ import { imageTypes } from './image.ts';
 
 const kilobyte = 1024;
 const mostBytes = 100 * kilobyte;
-/** Most pixels of a side. Browsers reserve memory for all of them. */
+/** Maximum number of pixels of a side. Browsers reserve memory for all pixels. */
 export const mostPixels = 2048;
 
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;

@@ -25,7 +25,7 @@ const toLogo = (row: LogoRow): Logo => ({
   height: row.logo_height,
 });
 
-/** Whose logo it is: the organization, or the app itself. */
+/** The owner of the logo: the organization, or the app. */
 type Owner = string | undefined;
 
 const tableOf = (orgId: Owner): Sql => (orgId === undefined ? sql`app_branding` : sql`organization_branding`);

@@ -59,7 +59,7 @@ describe('a logo is refused', () => {
     ['of the largest size of a PNG', () => png(0x7fff_ffff, 1)],
     ['without a size', () => png(0, 1)],
     ['of a chunk that leads nowhere', () => Buffer.concat([png(1, 1).subarray(0, 33), Buffer.alloc(12, 0xff)])],
-  ])('%s, and the stored one stays', async (_, bytes) => {
+  ])('a logo %s is refused, and the stored one stays', async (_, bytes) => {
     await put(png(1, 1));
     const before = (await get()).json<object>();
     expect(problem(await put(bytes()))).toBe('400 logo_invalid');
@@ -143,7 +143,7 @@ describe('a logo', () => {
     expect(await mailTo('two@example.com')).toContain('src="https://acme.example/logo.png"');
   });
 
-  it('that is made for dark grounds has one in mails', async () => {
+  it('a logo that is made for dark backgrounds has a dark background in mails', async () => {
     await put(png(2, 2));
     const body = { logoBackground: 'dark' };
     await world.call('PATCH', '/v1/authorization/branding', { token: world.admin.token, body });

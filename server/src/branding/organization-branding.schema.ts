@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { patchOf } from '../http/fields.ts';
 import { brandName, type Look, lookShape, primaryColor } from './branding.schema.ts';
 
-/** What the owners of an organization set. */
+/** The values that the owners of an organization set. */
 const ownShape = {
   name: brandName.meta({
     description: 'Name that pages and mails show in place of the name of the app. Shown only with `textsAllowed`.',
@@ -25,7 +25,7 @@ export const organizationShape = {
   }),
 };
 
-/** What is stored of the look of an organization. null: inherited from the app. */
+/** The stored branding of an organization. null: inherited from the app. */
 export type OrganizationLook = Look & Pick<z.output<z.ZodObject<typeof ownShape>>, 'name' | 'primaryColor'>;
 
 export const organizationBranding = z.object(organizationShape).meta({

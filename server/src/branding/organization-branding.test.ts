@@ -70,7 +70,7 @@ describe('a change is refused', () => {
     ['with a link that is a script', { termsUrl: 'javascript:alert(1)' }, '/body/termsUrl'],
     ['with a link with a user', { termsUrl: 'https://bank.example@evil.example/' }, '/body/termsUrl'],
     ['with a permission that is no boolean', { textsAllowed: null }, '/body/textsAllowed'],
-  ])('%s, and nothing changes', async (_, body, pointer) => {
+  ])('a change %s is refused, and nothing changes', async (_, body, pointer) => {
     const before = await digestOfEverything(db);
     const answer = await patch({ ...body, radius: 3 }, world.admin);
     expect(problem(answer)).toBe('400 validation_failed');
@@ -149,7 +149,7 @@ describe('a change is refused', () => {
 });
 
 describe('the permission for texts', () => {
-  it('is given by super admins only, also together with other fields', async () => {
+  it('only super admins give the permission, also together with other fields', async () => {
     for (const body of [{ textsAllowed: true }, { textsAllowed: false, radius: 3 }, { radius: 3, textsAllowed: true }])
       expect(problem(await patch(body))).toBe('403 access_denied');
     expect((await get()).json()).toEqual(inherited);
@@ -229,7 +229,7 @@ describe('a logo', () => {
     expect(problem(await putLogo(bytes))).toBe('400 logo_invalid');
   });
 
-  it('that is too large is refused', async () => {
+  it('a logo that is too large is refused', async () => {
     expect(problem(await putLogo(Buffer.alloc(100 * 1024 + 1)))).toBe('400 validation_failed');
   });
 

@@ -5,7 +5,7 @@ import { appShape } from './branding.schema.ts';
 import { setLogo } from './logo.schema.ts';
 import { organizationShape } from './organization-branding.schema.ts';
 
-/** What a preview has besides the values of the branding. */
+/** The fields of a preview in addition to the values of the branding. */
 const shape = {
   logo: setLogo.shape.content.nullable().optional().meta({
     description: 'A logo in base64 that is not stored. null: no logo. Absent: the stored one.',

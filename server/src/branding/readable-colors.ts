@@ -1,6 +1,6 @@
 import { contrast } from '../mail-texts/colors.ts';
 
-/** Backgrounds of the pages: of cards and around them. Text in a colour of the app can be on each of them. */
+/** The backgrounds of the pages, inside and outside of cards. Each can be behind text in a colour of the app. */
 export const grounds = {
   light: { card: '#ffffff', ground: '#f4f5f7' },
   dark: { card: '#191b1e', ground: '#0e0f11' },
@@ -8,7 +8,7 @@ export const grounds = {
 
 export type Theme = keyof typeof grounds;
 
-/** Least contrast of text. @see WCAG 2.2, criterion 1.4.3 */
+/** Minimum contrast of text. @see WCAG 2.2, criterion 1.4.3 */
 const least = 4.5;
 
 /** @param color as `#rrggbb` */

@@ -11,12 +11,12 @@ import {
 import type { OrganizationLook } from './organization-branding.schema.ts';
 import { toOrganizationLook } from './organization-branding.store.ts';
 
-/** The look of an organization. */
+/** The branding of an organization. */
 export interface OrganizationWithLook {
   readonly id: string;
   readonly name: string;
   readonly look: OrganizationLook;
-  /** Whether its name, texts and links may be shown. */
+  /** Whether the name, texts and links of the organization may be shown. */
   readonly textsAllowed: boolean;
   readonly logo: LogoReference | undefined;
 }
@@ -35,7 +35,7 @@ interface OrganizationRow {
 const organizationColumns = sql`o.id AS org_id, o.name AS org_name, ob.look AS org_look, ob.texts_allowed,
   ob.logo_hash AS org_logo_hash, ob.logo_width AS org_logo_width, ob.logo_height AS org_logo_height`;
 
-/** The look of an active organization `o` of the app `a`, if the app shows it. */
+/** The branding of an active organization `o` of the app `a`, if the app shows branding of organizations. */
 const shownBranding = (orgId: string): Sql => sql`
   organizations o JOIN organization_branding ob ON ob.app_id = o.app_id AND ob.org_id = o.id
   WHERE o.app_id = a.id AND o.id = ${orgId} AND o.status = 'Active'
@@ -53,7 +53,7 @@ const toOrganizationWithLook = (row: OrganizationRow): OrganizationWithLook => (
   }),
 });
 
-/** The look of an active organization, if the app shows it. */
+/** The branding of an active organization, if the app shows branding of organizations. */
 export async function findOrganizationWithLook(
   db: Queryable,
   appId: string,
@@ -73,7 +73,7 @@ export async function findOrganizationName(db: Queryable, appId: string, orgId: 
   return row?.name ?? '';
 }
 
-/** What a browser presents to be shown the look of an organization. */
+/** The session and code with which a browser may see the branding of an organization. */
 export interface Presented {
   readonly orgId: string;
   /** Hash of the session token. */
@@ -89,7 +89,7 @@ export interface InvitationCode {
   readonly longHash: Buffer;
 }
 
-/** An app, and the look of an organization with the reasons to show it. */
+/** An app, and the branding of an organization with the reasons to show it. */
 export interface PossibleBranding extends BrandedApp {
   readonly organization:
     | (OrganizationWithLook & { readonly isMember: boolean; readonly codes: readonly InvitationCode[] })
@@ -114,7 +114,7 @@ const codesOf = ({ invitedKey, orgId, now }: Presented): Sql =>
         WHERE u.app_id = a.id AND u.email_key = ${invitedKey} AND c.purpose = 'invitation' AND c.org_id = ${orgId}
           AND c.long_hash IS NOT NULL AND c.expires_at > ${now})`;
 
-/** Reads the app, its look, and the look of an organization with the reasons to show it, with one statement. */
+/** Reads the branding of an app and of an organization, with the reasons to show it, with one statement. */
 export async function findPossibleBranding(
   db: Queryable,
   appName: string,

@@ -8,8 +8,8 @@ import { notMeUrl } from '../users/not-me-token.ts';
 import { listOwners, type Owner } from './owners.store.ts';
 
 /**
- * Queues a notice about an organization to its owners. These notices have their own quota of a mailbox: otherwise an
- * owner could cause so many of them that another owner gets the notices about the own account too late.
+ * Queues a notice about an organization to its owners. These notices have a separate mail quota. Otherwise, an owner
+ * could cause so many notices that another owner gets notices about their own account too late.
  */
 export async function notifyOwners(
   tx: Tx,
@@ -35,7 +35,7 @@ export interface PolicyUpdate {
 }
 
 /**
- * Notifies all owners of a changed security policy, because a weaker one exposes all members. The mail to the caller
+ * Notifies all owners of a changed security policy, because a weaker policy exposes all members. The mail to the caller
  * has a "not me" link. The address of a super admin is not shown to owners of an organization.
  */
 export async function notifyPolicyUpdate(tx: Tx, call: Call, update: PolicyUpdate): Promise<void> {

@@ -53,7 +53,7 @@ export const membersAmongFound = (appId: string, orgId: string, continuation: Sq
 
 const keyColumns = { name: sql`s.name_key`, email: sql`s.email_key` } as const;
 
-/** Compares the text itself, because the index may have hashed different parts to the same number. */
+/** Compares the text, because the index may contain the same hash for different parts. */
 function contains(field: SearchField, key: string): Sql {
   if (isSubstring(key)) return sql`strpos(${keyColumns[field]}, ${key}) > 0`;
   const blanks = ' '.repeat(separators.length);

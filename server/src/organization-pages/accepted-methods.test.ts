@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => app?.close());
 
 describe('an organization that does not accept the sign-in method', () => {
-  it.each([['members'], ['invitations']])('offers another sign-in instead of %s', async (page) => {
+  it.each([['members'], ['invitations']])('the page offers another sign-in instead of %s', async (page) => {
     const visitor = await signInOnPages(world, owner);
     await setOrganizationPolicy(world, orgId, { signInMethods: ['passkey', 'provider'] });
     const refused = await visitor.open(`/apps/${world.appName}/organizations/${page}?org=${orgId}`);

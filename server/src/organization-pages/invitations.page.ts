@@ -32,7 +32,7 @@ const notices: Notices = new Map([
 
 const urlOf = ({ org = '' }: PageCall['form']): string => `authorization/organizations/${org}`;
 
-/** Invitations that an invitation can be for: a role, or the management of the organization. */
+/** The kinds of invitations: to a role, or to the management of the organization. */
 function choicesOf(page: PageCall, { grantable, isOwner }: ManagedOrganization) {
   const roles = grantable.map(({ key, displayName }) => ({ value: `role:${key}`, label: html`${displayName}` }));
   const management = [
@@ -77,7 +77,7 @@ function invitationItem(page: PageCall, organization: ManagedOrganization, one: 
   </li>`;
 }
 
-/** The invitations of the chosen status, a page of them. @returns undefined if the API refuses */
+/** A page of the invitations with the chosen status. @returns undefined if the API refuses */
 async function listOf(page: PageCall, organization: ManagedOrganization): Promise<Html | undefined> {
   const { text, form } = page;
   const isExpired = form['list'] === 'expired';
@@ -142,7 +142,7 @@ async function show(page: PageCall): Promise<PageAnswer> {
 
 const outcome = z.looseObject({ invited: z.boolean() });
 
-/** After an invitation: people with an account are members at once. */
+/** The message after an invitation. People with an account become members at once. */
 function afterInvitation(page: PageCall, body: unknown): PageAnswer {
   const { org = '' } = page.form;
   return outcome.parse(body).invited
@@ -174,7 +174,7 @@ async function submit(page: PageCall): Promise<PageAnswer> {
     return show(page);
   }
   const action = actions.get(step);
-  // People who do not manage the organization get the same answer to a form as to the page.
+  // People who do not manage the organization get the same response to a form as to the page.
   if (!action || !(await openOrganization(page))) return show(page);
   const answer = await action(page);
   if (!answer.ok) {

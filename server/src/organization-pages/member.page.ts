@@ -29,7 +29,7 @@ const notices: Notices = new Map([
 
 const hiddenOf = (organization: ManagedOrganization, person: Member) => ({ org: organization.id, user: person.id });
 
-/** The roles that the form offers: those that the person may give, and those that the member has. */
+/** The roles that the form offers: roles that the person may grant, and roles that the member has. */
 const offeredTo = ({ roles, grantable }: ManagedOrganization, person: Member) =>
   roles.filter((role) => grantable.includes(role) || person.roles.includes(role.key));
 
@@ -37,7 +37,7 @@ function rolesOf(page: PageCall, organization: ManagedOrganization, person: Memb
   const { text, form, problem } = page;
   const offered = offeredTo(organization, person);
   const keys = offered.map(({ key }) => key);
-  // After a refusal, the choice is kept.
+  // Keep the selected roles after a refusal.
   const checked = problem && form['step'] === 'roles' ? checkedOf(page, 'role', keys) : person.roles;
   const boxes = offered.map(({ key, displayName }) => ({
     value: key,
@@ -118,7 +118,7 @@ async function show(page: PageCall): Promise<PageAnswer> {
   return framed(page, 'memberTitle', body, { links: linksOf(page, organization) });
 }
 
-/** An action on a member: its call of the API, and where the browser goes afterwards. */
+/** An action on a member: the call of the API, and the page that the browser opens afterwards. */
 interface Action {
   readonly call: (page: PageCall, organization: ManagedOrganization, person: Member) => ReturnType<PageCall['api']>;
   readonly notice: string;
@@ -129,7 +129,7 @@ const urlOf = ({ id }: Member): string => `${usersUrl}/${id}`;
 
 const grant = (noun: 'managers' | 'owners'): Action => ({
   call: (page, { id }, { email, firstName, lastName }) => {
-    // The API asks for names that it ignores for people who have an account.
+    // The API requires names, although it ignores them for people who have an account.
     const body = { email, firstName: firstName || '-', lastName: lastName || '-' };
     return page.api('POST', `authorization/organizations/${id}/${noun}`, { body });
   },

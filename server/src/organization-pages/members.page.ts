@@ -31,7 +31,7 @@ const notices: Notices = new Map([
   ['confirmed', { text: 'confirmedAgain' }],
 ]);
 
-/** The search of the API for what was entered: an address if it has an @, otherwise a name. */
+/** The search parameters for the entered text: an address if the text contains an @, otherwise a name. */
 const criteria = (entered: string) => (entered.includes('@') ? { email: entered } : { name: entered });
 
 function memberItem(page: PageCall, organization: ManagedOrganization, person: Member): Html {
@@ -119,7 +119,7 @@ async function show(page: PageCall): Promise<PageAnswer> {
   return framed(page, 'members', body, { links: linksOf(page, organization) });
 }
 
-/** The page itself changes nothing: its form makes the session recent again. */
+/** Handles the form that re-authenticates the session. The page has no other form. */
 async function submit(page: PageCall): Promise<PageAnswer> {
   if (!isConfirmation(page) || !(await confirmed(page))) return show(page);
   return { redirect: page.href(path, { org: page.form['org'] ?? '', notice: 'confirmed' }) };

@@ -218,7 +218,7 @@ describe('invitations', () => {
     expect(list.text).toContain('There are none.');
   });
 
-  it('that have expired are listed apart', async () => {
+  it('expired invitations are listed separately', async () => {
     const visitor = await signIn(owner);
     await visitor.open(at('invitations'));
     await visitor.press('Invite', { ...mia, role: 'role:reader' });

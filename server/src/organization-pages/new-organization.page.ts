@@ -21,7 +21,7 @@ type Self = z.output<typeof self>;
 
 const fieldNames = ['orgName', 'adminFirstName', 'adminLastName', 'adminEmail', 'roles'] as const;
 
-/** Super admins set up organizations, others create their own. */
+/** The operation of the person: super admins set up organizations, others create their own. */
 const steps = { setup: 'create', own: 'create-own' } as const;
 
 /** The fields for the owner. A super admin can name somebody else. */
@@ -72,7 +72,7 @@ function formFor(page: PageCall, person: Self): Html {
   return html`<section>${page.formOf(path, fields, { step: isSuperAdmin ? steps.setup : steps.own })}</section>`;
 }
 
-/** Why the API would refuse, so that people need not enter anything first; undefined if it would not. */
+/** The refusal that a form would get, shown before people enter anything; undefined if the form is allowed. */
 function refusalFor({ app }: PageCall, { isSuperAdmin, isEmailClaimed }: Self): ErrorCode | undefined {
   if (isSuperAdmin) return undefined;
   if (!app.settings.usersMayCreateOrganizations) return 'access_denied';
@@ -99,7 +99,7 @@ async function show(page: PageCall): Promise<PageAnswer> {
   return framed(page, 'newOrganization', html`${again} ${formFor(page, person)}`);
 }
 
-/** The roles of the form, without permissions: products read the keys, and the API can add permissions later. */
+/** The roles of the form, without permissions. Products read the keys, and permissions can be added with the API. */
 const rolesOf = ({ roles = '' }: PageCall['form']) =>
   [...new Set(roles.split(/[,،]/).map((name) => name.trim()))]
     .filter((name) => name !== '')
@@ -118,7 +118,7 @@ function create(page: PageCall) {
 
 const made = z.looseObject({ orgId: z.string(), invited: z.boolean().default(false) });
 
-/** The fields of the form for those that the API refused. */
+/** The names of form fields, by the names of API fields. */
 const fieldsOf = ({ fields }: Problem): string[] =>
   fields.map((name) => (name.startsWith('customRoles') ? 'roles' : name === 'name' ? 'orgName' : name));
 
@@ -133,7 +133,7 @@ async function submit(page: PageCall): Promise<PageAnswer> {
     return show(page);
   }
   const { orgId, invited } = made.parse(answer.body);
-  // People who came to choose an organization go on to choose the new one.
+  // Return people who were choosing an organization to the choice, which now contains the new one.
   if (page.goal['organization'] === 'choose') return { redirect: page.href('organizations') };
   const notice = invited ? 'created_invited' : 'created';
   return { redirect: page.href('organizations/members', { org: orgId, notice }) };

@@ -68,7 +68,7 @@ describe('a product that requests an organization', () => {
     expect(goalOf(html)).toBe(`${target}?organization=${second}`);
   });
 
-  it('gets it with the code, and instead of the query that the address already has', async () => {
+  it('gets the organization with the code, and instead of the parameter that the address already has', async () => {
     const { person, first } = await inTwo();
     const query = { return_to: `${target}?organization=1&x=1`, code_challenge: codeChallenge };
     const { visitor, page } = await arrive(person, query);
@@ -76,26 +76,26 @@ describe('a product that requests an organization', () => {
     expect(goalOf(html)).toMatch(new RegExp(`^${target}\\?x=1&organization=${first}&code=gh_x_[\\w-]{43}$`));
   });
 
-  it('gets the only one without a question', async () => {
+  it('gets the only organization of a person without a question', async () => {
     const person = await world.person();
     const orgId = await world.organization(person);
     expect(goalOf((await arrive(person)).page.html)).toBe(`${target}?organization=${orgId}`);
   });
 
-  it('gets the only active one, and never a deactivated one', async () => {
+  it('gets the only active organization, and never a deactivated one', async () => {
     const { person, first, second } = await inTwo();
     const url = `/v1/authorization/organizations/${first}/deactivate`;
     await world.call('POST', url, { token: world.admin.token, body: {} });
     expect(goalOf((await arrive(person)).page.html)).toBe(`${target}?organization=${second}`);
   });
 
-  it('gets none from people who are in none, after they have read so', async () => {
+  it('gets no organization from people without one, after they have read this', async () => {
     const { visitor, page } = await arrive(await world.person(), { return_to: `${target}?organization=1` });
     expect(page.text).toContain('You are in no organization');
     expect(goalOf((await visitor.press('Continue without an organization')).html)).toBe(target);
   });
 
-  it('gets an organization of its own from a super admin, not any of the app', async () => {
+  it('gets an organization to which the super admin belongs, not any organization of the app', async () => {
     const { first } = await inTwo();
     const mine = await world.organization(world.admin);
     const { visitor, page } = await arrive(world.admin);
@@ -118,7 +118,7 @@ describe('the code of a product', () => {
     return new URL(goalOf(html) ?? '');
   }
 
-  it('contains the choice of the person, also if the address names another one, and is used once', async () => {
+  it('contains the choice of the person, not the organization in the address, and is used once', async () => {
     const { person, first, second } = await inTwo();
     const returnTo = `${target}?organization=${first}`;
     const code = (await addressAfter(person, second, returnTo)).searchParams.get('code') ?? '';
@@ -126,14 +126,14 @@ describe('the code of a product', () => {
     expect((await exchange(code, returnTo)).statusCode).toBe(400);
   });
 
-  it('contains none if the person continues without one', async () => {
+  it('contains no organization if the person continues without one', async () => {
     const { visitor } = await arrive(await world.person(), { code_challenge: codeChallenge });
     const { html } = await visitor.press('Continue without an organization');
     const code = new URL(goalOf(html) ?? '').searchParams.get('code') ?? '';
     expect((await exchange(code)).json()).not.toHaveProperty('organizationId');
   });
 
-  it('contains none if the product did not ask for one', async () => {
+  it('contains no organization if the product did not ask for one', async () => {
     const { person } = await inTwo();
     const { page } = await arrive(person, { code_challenge: codeChallenge, organization: '1' });
     const code = new URL(goalOf(page.html) ?? '').searchParams.get('code') ?? '';

@@ -5,7 +5,7 @@ import { membersPage } from './members.page.ts';
 import { newOrganizationPage } from './new-organization.page.ts';
 import { organizationsPage } from './organizations.page.ts';
 
-/** The pages of organizations: the own ones, and the members and invitations of those that the person manages. */
+/** The pages for the person's organizations, and for members and invitations of organizations that they manage. */
 export const organizationPages = [
   ...invitationsPage,
   ...leaveOrganizationPage,

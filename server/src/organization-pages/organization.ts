@@ -27,7 +27,7 @@ const organizationWithRoles = z.looseObject({
   roles: z.array(z.looseObject({ key: z.string(), displayName: z.string() })),
 });
 
-/** A role that the organization has. */
+/** A role of the organization. */
 export type Role = z.output<typeof organizationWithRoles>['roles'][number];
 
 /** A member, as the API lists them. */
@@ -42,7 +42,7 @@ export const member = z.looseObject({
 });
 export type Member = z.output<typeof member>;
 
-/** An organization, and what the person may do there. The API decides again about every action. */
+/** An organization, and the rights of the person there. The API checks every action again. */
 export interface ManagedOrganization {
   readonly id: string;
   readonly name: string;
@@ -50,7 +50,7 @@ export interface ManagedOrganization {
   readonly userId: string;
   /** Whether the person has the rights of an owner. Otherwise they are a manager. */
   readonly isOwner: boolean;
-  /** The roles that the person may give. */
+  /** The roles that the person may grant. */
   readonly grantable: readonly Role[];
   /** Whether the person may change the roles of a member, or remove them. */
   readonly mayChange: (member: Member) => boolean;
@@ -72,7 +72,7 @@ export async function openOrganization(page: PageCall): Promise<ManagedOrganizat
   const [own] = organizations;
   const { managerRoles = [], roles: held = [] } = own ?? {};
   const isOwner = isSuperAdmin || managerRoles.includes('ORG_OWNER');
-  // People whom the API would refuse for lack of rights cause no event of a refused access here.
+  // Check the rights first, so that people without rights cause no security event of denied access.
   const refusal = isOwner || managerRoles.length > 0 ? undefined : refusalOf(own);
   if (refusal) {
     page.refuse(refusal);
@@ -102,7 +102,7 @@ function refusalOf(own: z.output<typeof self>['organizations'][number] | undefin
   return own.stepUpRequired === undefined ? 'access_denied' : 'step_up_required';
 }
 
-/** The way to a session that the organization accepts: a sign-in by another method, or a recent authentication. */
+/** The form or link that leads to an accepted session: another sign-in method, or a recent authentication. */
 async function confirmation(page: PageCall, path: string, hidden: Values & { org: string }): Promise<Html> {
   const me = await page.api('GET', 'authentication/users/me', { query: { organizationId: hidden.org } });
   const [own] = me.ok ? self.parse(me.body).organizations : [];
@@ -110,7 +110,7 @@ async function confirmation(page: PageCall, path: string, hidden: Values & { org
   return methods ? html`<p>${methods} ${anotherSignIn(page)}</p>` : confirmAgain(page, path, hidden);
 }
 
-/** The page of an organization in whose place a refusal is shown. It offers what removes the refusal. */
+/** A refusal instead of a page of an organization, with a form or link that removes the reason of the refusal. */
 export async function refusedOrganization(page: PageCall, path: string): Promise<PageAnswer> {
   const { problem } = page;
   if (!problem) return { redirect: page.href('organizations') };
@@ -125,12 +125,12 @@ export async function refusedOrganization(page: PageCall, path: string): Promise
   return framed(page, 'members', body);
 }
 
-/** The ways between the pages of one organization. */
+/** The links between the pages of one organization. */
 export const linksOf = (page: PageCall, { id }: ManagedOrganization): Html =>
   html` <a href="${page.href('organizations/members', { org: id })}">${page.text('members')}</a>
     <a href="${page.href('organizations/invitations', { org: id })}">${page.text('invitations')}</a>`;
 
-/** The names of roles, for people. */
+/** The display names of roles. */
 export function namesOf(page: PageCall, { roles }: ManagedOrganization, keys: readonly string[]): string[] {
   const names = new Map<string, string>(roles.map(({ key, displayName }) => [key, displayName]));
   return keys.map((key) => {

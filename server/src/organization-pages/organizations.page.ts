@@ -50,7 +50,7 @@ function pagesOf(page: PageCall, nextCursor: string | undefined): Html {
   return html`<p class="after">${next} ${first}</p>`;
 }
 
-/** All organizations that the person can see are those of the app for a super admin, otherwise the own ones. */
+/** Super admins see all organizations of the app. Others see the organizations to which they belong. */
 const read = (page: PageCall): Promise<Summaries | undefined> =>
   page.form['list'] === 'all' && !isChoice(page)
     ? listOrganizations(page, page.form['cursor'])
@@ -76,7 +76,7 @@ async function show(page: PageCall): Promise<PageAnswer> {
   return framed(page, isChoice(page) ? 'chooseTitle' : 'organizationsTitle', body);
 }
 
-/** Goes on to the product with the organization of the form. */
+/** Continues to the product with the organization of the form. */
 async function takeChoice(page: PageCall): Promise<PageAnswer> {
   const { org = '' } = page.form;
   if (org === withoutOrganization) return { redirect: page.href('continue', choiceOf(page, org)) };

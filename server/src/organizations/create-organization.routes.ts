@@ -60,7 +60,7 @@ export const createOrganizationRoutes = [
       const orgId = services.ids.next();
       const now = services.clock.now();
       return mutate(call, async (tx) => {
-        // Locked, so that a concurrent call counts this organization.
+        // Lock the user, so that a concurrent call counts this organization.
         await lockCallerWithSession(tx, call);
         if ((await countOrganizationsCreatedBy(tx, appId, userId)) >= most) {
           throw new ApiError('organization_limit_reached');

@@ -43,7 +43,7 @@ export async function countOrganizationsCreatedBy(tx: Tx, appId: string, userId:
   return row?.total ?? 0;
 }
 
-/** Records who created an organization, in whose quota it counts. */
+/** Records who created an organization. The organization counts in the quota of this user. */
 export async function insertCreator(tx: Tx, appId: string, orgId: string, userId: string): Promise<void> {
   await tx.query(
     sql`INSERT INTO organization_creators (app_id, org_id, user_id) VALUES (${appId}, ${orgId}, ${userId})`,

@@ -1,6 +1,6 @@
 /** The texts of the pages of organizations in English. */
 export const englishOrganizations = {
-  // The own organizations.
+  // The person's organizations.
   organizationsTitle: 'Your organizations',
   chooseTitle: 'Choose an organization',
   chooseLead: 'With which organization do you want to continue to {{brandName}}?',

@@ -162,7 +162,7 @@ export const englishPages = {
   tooManyFactors: 'You have the largest number of second factors. Remove one first.',
   unclaimed: 'Verify your address first.',
 
-  // The way back to the product.
+  // The return to the product.
   backTitle: 'One moment',
   backLead: 'You are on the way to {{target}}.',
 

@@ -4,7 +4,7 @@ import { html, type Html } from '../http/html.ts';
 import type { TextName } from '../page-texts/texts.ts';
 import type { PageCall } from './page-call.ts';
 
-/** What an organization requires of the session, as the API shows it. */
+/** The requirements of an organization for the session, in the form of the API. */
 export const stepUp = z.looseObject({ signInMethods: z.array(z.enum(signInMethodNames)).optional() }).optional();
 type StepUp = z.output<typeof stepUp>;
 
@@ -15,7 +15,7 @@ const names = {
   provider: 'identityProvider',
 } as const satisfies Record<SignInMethod, TextName>;
 
-/** Which sign-in methods an organization accepts; undefined if the session has proven one. */
+/** The sign-in methods that an organization accepts; undefined if the session has used one of them. */
 export function acceptedMethods({ text }: PageCall, required: StepUp): string | undefined {
   const methods = required?.signInMethods?.map((method) => text.plain(names[method]));
   return methods && text.plain('organizationMethods', { methods: methods.join(', ') });

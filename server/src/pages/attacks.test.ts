@@ -69,7 +69,7 @@ describe('a page of another origin', () => {
   it.each([
     ['the app', () => world],
     ['another app', () => other],
-  ])('that %s allows cannot read pages', async (_, allowing) => {
+  ])('a page of an origin that %s allows cannot read pages', async (_, allowing) => {
     const { visitor } = await signIn();
     for (const page of everyPage) {
       const headers = { origin: evil, 'sec-fetch-site': 'same-site', 'x-app-name': allowing().appName };
@@ -102,7 +102,7 @@ describe('a link with a short code', () => {
 });
 
 describe('names of built-in properties', () => {
-  it.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])('like %s are no values', async (name) => {
+  it.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])('pages accept no value %s', async (name) => {
     const { visitor } = await signIn();
     for (const page of everyPage) {
       const query = { notice: name, step: name, by: name, email: name, code: name, user: name, org: name };
@@ -115,7 +115,7 @@ describe('names of built-in properties', () => {
 });
 
 describe('the sign-out', () => {
-  it('ends a session that has become a restricted one', async () => {
+  it('signing out ends a session that has become restricted', async () => {
     const { person, visitor } = await signIn();
     await test.db.query(
       sql`UPDATE sessions SET restriction = 'enrolment' WHERE app_id = ${world.appId} AND user_id = ${person.userId}`,
@@ -131,7 +131,7 @@ describe('the sign-out', () => {
 });
 
 describe('the way back', () => {
-  it('replaces a code that the address has already', async () => {
+  it('the return to the product replaces a code that is already in the address', async () => {
     const { visitor } = await signIn();
     const query = { return_to: `${target}?code=eve&x=1`, code_challenge: codeChallenge };
     const { html } = await visitor.open(at('continue', query));

@@ -8,23 +8,23 @@ export interface Problem {
   readonly status: number;
   readonly code: string;
   readonly requestId: string;
-  /** Names of the fields with a fault. */
+  /** Names of the faulty fields. */
   readonly fields: readonly string[];
   /** Further members, by code. */
   readonly members: Readonly<Record<string, unknown>>;
-  /** The text to show. Default: that of the code. */
+  /** The text to show. Default: the text for the code. */
   readonly text?: TextName;
 }
 
-/** The answer of the API: its body, or the refusal. */
+/** The response of the API: a body, or a refusal. */
 export type Answer = { readonly ok: true; readonly body: unknown } | { readonly ok: false; readonly problem: Problem };
 
 interface Asked {
   readonly body?: Readonly<Record<string, unknown>>;
   readonly query?: Readonly<Record<string, string>>;
-  /** Sent in the header that names an organization. */
+  /** The organization id for the header that names an organization. */
   readonly organization?: string;
-  /** Sent as Bearer: the token of a mail. */
+  /** The token of a mail, sent as Bearer token. */
   readonly token?: string | undefined;
 }
 
@@ -46,8 +46,8 @@ const passedOn = ['cookie', 'user-agent', 'host', 'x-end-user-ip', ...proxyHeade
 
 /**
  * Calls the API of the app within the process, for the browser that opened the page: with its cookies and its address.
- * The cookies of the response are sent to the browser. Access, limits, audit and every other rule are those of the API,
- * so a page has none.
+ * The cookies of the response are sent to the browser. The API applies access, limits, audit and every other rule, so a
+ * page needs none of its own.
  *
  * The page has checked the origin of the request, so the call counts as one of the service's own pages.
  *

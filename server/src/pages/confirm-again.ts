@@ -9,7 +9,7 @@ import { credentialOf, explainMissing, hasPasskeys, passkeyForm, problemOfPasske
 
 const me = 'authentication/users/me';
 
-/** Refusals that recent authentication removes. */
+/** Codes of refusals that do not recur after a recent authentication. */
 const confirmable: ReadonlySet<string | undefined> = new Set(['reauthentication_required', 'step_up_required']);
 
 export const isConfirmable = (problem: Problem | undefined): boolean => confirmable.has(problem?.code);
@@ -26,21 +26,21 @@ const passkeyOptions = 'me/reauthentication/passkey-options';
 /** Whether the form of the call is one of {@link confirmAgain}. */
 export const isConfirmation = ({ form }: PageCall): boolean => allSteps.has(form['step']);
 
-/** Whether the page has to ask: after a refusal, and until an attempt succeeded. */
+/** Whether the page asks for authentication: from a refusal until an attempt succeeds. */
 export const needsConfirmation = (page: PageCall): boolean =>
   isConfirmable(page.problem) || (isConfirmation(page) && page.notice?.text !== 'confirmedAgain');
 
-/** Takes a form of {@link confirmAgain}, and then shows the page with what was entered. */
+/** Handles a form of {@link confirmAgain}, and then shows the page with the values that were entered. */
 export async function confirmThen(page: PageCall, show: (page: PageCall) => Promise<PageAnswer>): Promise<PageAnswer> {
   if (await confirmed(page)) page.notice = { text: 'confirmedAgain' };
   return show(page);
 }
 
 /**
- * The form that makes the session fresh again: by the strongest factor or, without factors, by the password or a mailed
- * code. The page gives it to {@link confirmed}.
+ * The form for fresh authentication: with the strongest factor or, without factors, with the password or a mailed code.
+ * The page passes the submitted form to {@link confirmed}.
  *
- * @param path the page that takes the form
+ * @param path the page that receives the form
  * @param hidden values that the page needs afterwards
  */
 export async function confirmAgain(page: PageCall, path: string, hidden: Values = {}): Promise<Html> {
@@ -95,7 +95,7 @@ function byPassword(page: PageCall, path: string, hidden: Values): Html {
   ${page.formOf(path, page.secondButton('sendCode'), { ...hidden, step: steps.mail })}`;
 }
 
-/** Takes a form of {@link confirmAgain}. @returns whether the session is fresh now; if not, the page is to be shown */
+/** Handles a form of {@link confirmAgain}. @returns whether the session is fresh; if not, the caller shows the page */
 export async function confirmed(page: PageCall): Promise<boolean> {
   const { step, by, factor, code = '', currentPassword = '' } = page.form;
   if (step === steps.mail) return sendCode(page);

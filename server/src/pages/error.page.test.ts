@@ -59,13 +59,13 @@ describe('a page for an error', () => {
       400,
       'redirect_url_not_allowed',
     ],
-  ])('has the look of the app: %s', async (_, path, status, code) => {
+  ])('an error page has the branding of the app: %s', async (_, path, status, code) => {
     const response = await open(path(world.appName));
     expect(seen(response)).toEqual({ status, code, isBranded: true });
     expect(response.body).toContain(`href="/apps/${world.appName}/sign-in"`);
   });
 
-  it('has the look of the app to which a sign-in with a provider belongs', async () => {
+  it('an error page has the branding of the app to which a sign-in with a provider belongs', async () => {
     const path = await foreignIntent();
     expect(seen(await open(path))).toEqual({ status: 400, code: 'intent_invalid', isBranded: true });
     const state = `/idps/callback?code=x&state=${path.split('/').at(-1) ?? ''}.y`;
@@ -88,7 +88,7 @@ describe('a page for an error', () => {
     expect(response.body).not.toContain('/sign-in"');
   });
 
-  it('shows nothing of an app without hosted pages, and no sign-in of an inactive one', async () => {
+  it('an error page shows nothing of an app without hosted pages, and no sign-in of an inactive app', async () => {
     await settings({ hostedPages: false });
     expect(seen(await open(`/apps/${world.appName}/sign-in`))).toMatchObject({ status: 404, isBranded: false });
     await settings({ hostedPages: true });
@@ -108,7 +108,7 @@ describe('a page for an error', () => {
     }
   });
 
-  it('is in the language of the browser, else of the app, and is neither stored nor framed', async () => {
+  it('is in the language of the browser or else of the app, and is neither stored nor framed', async () => {
     const { body, headers } = await open(`/apps/${world.appName}/nothing-here`, { 'accept-language': 'ar' });
     expect(body).toContain('<html lang="ar" dir="rtl">');
     expect(headers).toMatchObject({ 'cache-control': 'no-store' });
@@ -117,7 +117,7 @@ describe('a page for an error', () => {
     expect((await open(`/apps/${world.appName}/nothing-here`)).body).toContain('dir="rtl"');
   });
 
-  it('is not for programs', async () => {
+  it('programs get no error page', async () => {
     for (const accept of ['application/json', '*/*']) {
       const headers = { accept };
       expect(problem(await open(`/apps/${world.appName}/nothing-here`, headers))).toBe('404 route_not_found');

@@ -10,13 +10,13 @@ import { languageOfBrowser } from '../mail-texts/languages.ts';
 import { lookOf, plainLook, sendContent, textIn } from './layout.ts';
 import { problemText } from './problems.ts';
 
-/** Whether a browser shows the response to a person: forms and links of pages, and the way through a provider. */
+/** Whether a browser shows the response to a person: forms and links of pages, and redirects through a provider. */
 export function isForPeople({ method, url, headers, routeOptions }: FastifyRequest): boolean {
   if (routeOptions.config.route?.page) return true;
   return method === 'GET' && /^\/(?:apps|idps)\//.test(url) && weightOf(headers.accept ?? '', 'text/html') > 0;
 }
 
-/** The name in the path, or of the app to which the sign-in with a provider belongs; undefined if there is none. */
+/** The name of the app: from the path, or from the sign-in with a provider; undefined if neither names an app. */
 async function appNameOf(db: Queryable, url: string): Promise<string | undefined> {
   const [, name] = /^\/apps\/([\w-]+)(?:[/?]|$)/.exec(url) ?? [];
   const [, intentId] = /^\/idps\/(?:start\/|callback\?(?:.*&)?state=)(\d+)/.exec(url) ?? [];
@@ -25,8 +25,8 @@ async function appNameOf(db: Queryable, url: string): Promise<string | undefined
 }
 
 /**
- * The app whose look the page has. An app without hosted pages shows nothing of itself. If the service fails, the
- * database is not asked.
+ * The app whose branding the page has. The branding of an app without hosted pages is not shown. If the service fails,
+ * the database is not read.
  */
 async function findShownApp(db: Queryable, error: ApiError, url: string): Promise<BrandedApp | undefined> {
   if (error.status >= 500) return undefined;
@@ -35,7 +35,7 @@ async function findShownApp(db: Queryable, error: ApiError, url: string): Promis
   return branded?.app.settings.hostedPages ? branded : undefined;
 }
 
-/** Sends a refusal as a page, in the look of the app if it is known. The text depends on the code only. */
+/** Sends a refusal as a page, with the branding of the app if the app is known. The text depends on the code only. */
 export async function sendErrorPage(
   db: Queryable,
   error: ApiError,

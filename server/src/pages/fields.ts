@@ -12,11 +12,11 @@ interface SelectOptions {
   readonly name: string;
   readonly label: TextName;
   readonly options: readonly Option[];
-  /** The value that is chosen at first. */
+  /** The value that is selected at first. */
   readonly value?: string | undefined;
 }
 
-/** A labelled choice of one value. If there is only one, nothing is asked. */
+/** A labelled choice of one value. A single value is selected without a question. */
 export function selectField(page: PageCall, { name, label, options, value }: SelectOptions): Html {
   const [only] = options;
   if (options.length === 1 && only) return html`<input type="hidden" name="${name}" value="${only.value}" />`;
@@ -44,7 +44,7 @@ interface Box {
 
 const boxName = (group: string, value: string): string => `${group}_${value}`;
 
-/** A labelled group of boxes. Each has a name of its own, since pages accept no list of values. */
+/** A labelled group of check boxes. Each box has its own name, because pages accept no list of values. */
 export function checkboxes(page: PageCall, group: string, label: TextName, boxes: readonly Box[]): Html {
   const items = boxes.map(({ value, label: shown, isChecked }) => {
     const name = boxName(group, value);
@@ -59,6 +59,6 @@ export function checkboxes(page: PageCall, group: string, label: TextName, boxes
   </fieldset>`;
 }
 
-/** The boxes of a group that are checked in the form, of those that the page offers. */
+/** The check boxes of a group that are checked in the form, if the page offers them. */
 export const checkedOf = ({ form }: PageCall, group: string, values: readonly string[]): string[] =>
   values.filter((value) => form[boxName(group, value)] !== undefined);

@@ -3,7 +3,7 @@ import type { TextName } from '../page-texts/texts.ts';
 import { brandOf, type Content, type Values } from './layout.ts';
 import type { PageCall } from './page-call.ts';
 
-/** A page with the way to the account and out of it. */
+/** A page with links to the account and the button to sign out. */
 export function framed(
   page: PageCall,
   title: TextName,

@@ -9,7 +9,7 @@ import { constantTimeEqual, newSecret } from '../keys/secrets.ts';
 const kind = 'page';
 const pattern = /^gh_p_[\w-]{43}$/;
 
-/** For how long the forms of a page can be sent. */
+/** How long the forms of a page are valid. */
 const lifeSeconds = 2 * 60 * 60;
 
 const isSecure = ({ services }: Call): boolean => services.config.publicUrl.startsWith('https:');
@@ -29,11 +29,11 @@ function sendSecret(call: Call, appName: string, value: string, maxAge: number):
   call.reply.header('set-cookie', serialize(cookieName(call, appName), value, attributes));
 }
 
-/** The value that the forms of an app's pages carry. Another site cannot read the cookie, so it cannot compute it. */
+/** The form token of an app. Another site cannot read the cookie, so that site cannot compute the token. */
 const formTokenOf = (secret: string, appName: string): string =>
   createHmac('sha256', secret).update(appName).digest('base64url');
 
-/** The token for the forms of the page. Begins an interaction if the browser has none. */
+/** The token for the forms of the page. Starts an interaction if the browser has none. */
 export function formToken(call: Call, appName: string): string {
   const presented = presentedSecret(call, appName);
   const secret = presented ?? newSecret('gh_p_');
@@ -42,7 +42,7 @@ export function formToken(call: Call, appName: string): string {
 }
 
 /**
- * A secret of this browser for one purpose, or undefined if it has no interaction.
+ * A secret of this browser for one purpose, or undefined if the browser has no interaction.
  *
  * @returns 43 characters of base64url
  */
@@ -56,7 +56,7 @@ export function endInteraction(call: Call, appName: string): void {
   if (presentedSecret(call, appName) !== undefined) sendSecret(call, appName, '', 0);
 }
 
-/** Whether a form was made for this browser, and its interaction has not ended. */
+/** Whether a form was created for this browser, and the interaction of the browser has not ended. */
 export function isOfInteraction(call: Call, appName: string, token: string | undefined): boolean {
   const secret = presentedSecret(call, appName);
   return (
@@ -67,8 +67,8 @@ export function isOfInteraction(call: Call, appName: string, token: string | und
 }
 
 /**
- * Refuses a page to everything but a navigation, such as a frame or a picture of another site: nobody would see the
- * page, but its change would be made.
+ * Refuses every request but a navigation, such as the request of a frame or an image of another site. Nobody would see
+ * the page, but the change would take effect.
  *
  * @throws ApiError `origin_not_allowed`
  */
@@ -78,7 +78,7 @@ export function requireNavigation({ request }: Call): void {
 }
 
 /**
- * Refuses forms of other sites, also of those in `allowedOrigins`: only the service's own pages may send its forms.
+ * Refuses forms of other sites, also of origins in `allowedOrigins`: only pages of the service may send its forms.
  *
  * @throws ApiError `origin_not_allowed`
  */

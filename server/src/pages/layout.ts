@@ -13,11 +13,11 @@ import { type StyleValues, styleOf } from './page-style.ts';
 import { scriptUrl } from './script.ts';
 import type { ShownBranding } from './shown-branding.ts';
 
-/** What a page shows of the app or organization. */
+/** The branding of a page: that of an app or an organization. */
 export interface PageLook extends StyleValues {
   readonly brandName: string;
   readonly language: Language;
-  /** Own texts by `<language>.<name>`. */
+  /** Texts of the app or organization, by `<language>.<name>`. */
   readonly texts: Readonly<Record<string, string>>;
   readonly termsUrl: string | null;
   readonly privacyUrl: string | null;
@@ -27,7 +27,7 @@ export interface PageLook extends StyleValues {
     | undefined;
 }
 
-/** The look of a page that belongs to no app. */
+/** The branding of a page that belongs to no app. */
 export const plainLook = (language: Language): PageLook => ({
   brandName: 'Gatehouse',
   primaryColor: null,
@@ -47,7 +47,7 @@ export function lookOf(branded: ShownBranding, language: Language): PageLook {
   const { logo, texts, ...look } = inheritedLook(branded, branded.organization);
   return {
     ...look,
-    // Without marks that change the direction of the text around the name. Titles cannot isolate it.
+    // Titles cannot isolate a name, so remove the marks that would change the direction of the text around it.
     brandName: oneLine(look.brandName),
     texts: texts ?? {},
     logo: logo && { ...logo, url: logoUrl(branded.app.name, logo.hash), alternative: oneLine(logo.alternative) },
@@ -55,26 +55,26 @@ export function lookOf(branded: ShownBranding, language: Language): PageLook {
   };
 }
 
-/** What a text contains between `{{` and `}}`, by name. */
+/** The values of placeholders between `{{` and `}}`, by name. */
 export type Values = Readonly<Record<string, string>>;
 
-/** Texts that the service has no default for. */
+/** Texts without a default. */
 type AddedText = Exclude<BrandingText, TextName>;
 
 /** The texts of a page, in its language. */
 export interface Text {
-  /** A text as plain characters, for attributes and titles. */
+  /** A text without markup, for attributes and titles. */
   plain(name: TextName, values?: Values): string;
-  /** A text that only apps have; undefined if the app has none. */
+  /** A text that only apps define; undefined if the app defines none. */
   added(name: AddedText): Html | undefined;
-  /** A text with its values isolated, since they may be written in another direction. */
+  /** A text with isolated values, because a value may have another writing direction. */
   (name: TextName, values?: Values): Html;
 }
 
 const placeholder = /\{\{(\w+)\}\}/g;
 
 function isolated(template: string, values: Values): Html {
-  // The odd pieces are names of placeholders.
+  // The pieces with an odd index are names of placeholders.
   const pieces = template.split(placeholder);
   return html`${pieces.map((piece, at) => (at % 2 === 0 ? html`${piece}` : html`<bdi>${values[piece] ?? ''}</bdi>`))}`;
 }
@@ -101,15 +101,15 @@ export interface Content {
   readonly status?: number;
   /** A page of several sections. */
   readonly isWide?: boolean;
-  /** The browser goes on to this address. */
+  /** The address that the browser opens next. */
   readonly goesTo?: string;
   /** The page loads the script of the pages, for passkeys. */
   readonly hasScript?: true;
-  /** A script of the page itself. It may call the service. */
+  /** An inline script of the page. The script may call the service. */
   readonly ownScript?: string;
 }
 
-/** The scripts of a page: that of the service, its own, or none. They may call the service. */
+/** The scripts that a page may run: the script of the service, an inline script, or none. They may call the service. */
 function scriptPolicy({ hasScript, ownScript }: Content): string {
   if (!hasScript && ownScript === undefined) return '';
   const own = ownScript !== undefined && `'sha256-${createHash('sha256').update(ownScript).digest('base64')}'`;
@@ -117,7 +117,7 @@ function scriptPolicy({ hasScript, ownScript }: Content): string {
   return `script-src ${sources.join(' ')}; connect-src 'self'; `;
 }
 
-/** The page cannot be framed, and its forms are sent to this service only. */
+/** The content security policy: no frames, and forms are sent to this service only. */
 const policyOf = (style: string, content: Content): string =>
   `default-src 'none'; ${scriptPolicy(content)}style-src ${style}; img-src 'self' data:; ` +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -129,7 +129,7 @@ export function brandOf({ logo, brandName }: PageLook): Html {
   return html`<p class="logo"><img src="${url}" alt="${alternative}" width="${width}" height="${height}" /></p>`;
 }
 
-/** The icon of the tab: the logo, or the square of the brand in its colour. */
+/** The icon of the tab: the logo, or a square in the primary colour. */
 function iconOf({ logo, primaryColor }: PageLook): string {
   if (logo) return logo.url;
   const square = `<rect width="16" height="16" rx="4" fill="${primaryColor ?? defaultColor}"/>`;
@@ -151,14 +151,14 @@ function below(look: PageLook): Html {
   </footer>`;
 }
 
-/** Nothing is loaded, sent or run, wherever the document is shown. */
+/** The content security policy of a preview: the document loads, sends and runs nothing. */
 const policyOfPreview = (style: string): string =>
   `default-src 'none'; style-src ${style}; img-src data:; base-uri 'none'; form-action 'none'`;
 
 /**
  * A page as a document.
  *
- * @param options.isPreview the page is only looked at: nothing on it can be used
+ * @param options.isPreview whether the page is a preview, in which forms and links do not work
  */
 export function documentOf(
   look: PageLook,
@@ -193,15 +193,15 @@ export function documentOf(
 }
 
 /**
- * Sends a page. Nothing of it is stored, since links of mails contain codes and pages contain personal data. Only the
- * service itself sees the address of the page as referrer: without any, browsers would hide the origin of its forms.
+ * Sends a page without caching, because links of mails contain codes and pages contain personal data. Only the service
+ * gets the address of the page as referrer: without a referrer, browsers would hide the origin of forms.
  */
 export async function sendContent(reply: FastifyReply, look: PageLook, content: Content): Promise<void> {
   reply.code(content.status ?? 200).headers({
     'content-security-policy': policyOf(styleOf(look).source, content),
     'cache-control': 'no-store',
     'referrer-policy': 'same-origin',
-    // A page that opened this one in a tab gets no handle with which it could show another page there.
+    // The opener of this tab gets no reference to the window, so that the opener cannot navigate the tab.
     'cross-origin-opener-policy': 'same-origin',
     'x-robots-tag': 'noindex',
     vary: 'Origin, Accept-Language, Cookie',

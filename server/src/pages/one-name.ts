@@ -1,15 +1,15 @@
 import type { Call } from '../calls/route.ts';
 import { isLoopback } from '../http/loopback.ts';
 
-/** Browsers accept passkeys at no other name of this machine. */
+/** The only name of this machine at which browsers accept passkeys. */
 const bestName = 'localhost';
 
 /**
- * The address of a page under the name of `PUBLIC_URL`, if it was opened under another name of this machine, such as
- * 127.0.0.1: the links in mails and the cookies are for one name. Never a name that the request contains.
+ * The address of a page with the host of `PUBLIC_URL`, if the page was opened with another name of this machine,
+ * such as 127.0.0.1. Links in mails and cookies are for one host. The host is never taken from the request.
  *
  * @param path the path of the page, without its query
- * @returns undefined if the browser can stay
+ * @returns undefined if no redirect is needed
  */
 export function addressUnderOneName({ request, services }: Call, path: string): string | undefined {
   const own = new URL(services.config.publicUrl);

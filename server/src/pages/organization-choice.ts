@@ -16,7 +16,7 @@ const organizationList = z.looseObject({
 
 const self = z.looseObject({ isSuperAdmin: z.boolean(), organizations: z.array(summary) });
 
-/** A page of organizations, and how to get the next one. */
+/** A page of organizations, and the cursor of the next page. */
 export interface Summaries {
   readonly organizations: readonly Summary[];
   readonly nextCursor?: string | undefined;
@@ -50,7 +50,7 @@ export async function listOrganizations(page: PageCall, cursor?: string): Promis
   return { organizations, nextCursor: metadata.nextCursor };
 }
 
-/** The choice to go on without an organization. */
+/** The choice to continue without an organization. */
 export const withoutOrganization = 'none';
 
 /** Whether the person is in an active organization. */
@@ -63,12 +63,12 @@ const proofOf = ({ call, app }: PageCall, id: string): string | undefined =>
   browserSecret(call, app.name, `organization ${id}`);
 
 /**
- * The query with which the browser goes on after a choice. It belongs to this browser: a link of somebody else cannot
- * choose, so nobody can lead people into another organization of theirs.
+ * The query that carries a choice to the next page. It is bound to this browser: a link of somebody else cannot choose
+ * an organization for the person.
  */
 export const choiceOf = (page: PageCall, id: string): Values => ({ chosen: id, choice: proofOf(page, id) ?? '' });
 
-/** The organization that was chosen in this browser; undefined if there is none. */
+/** The organization that was chosen in this browser; undefined if none was chosen. */
 export function chosenOf(page: PageCall): string | undefined {
   const { chosen, choice } = page.form;
   if (chosen === undefined || choice === undefined) return undefined;

@@ -14,7 +14,7 @@ import type { TextName } from '../page-texts/texts.ts';
 import { faultOf, problemText } from './problems.ts';
 import type { ShownBranding } from './shown-branding.ts';
 
-/** The values of a query or form. A value that was sent empty is absent. */
+/** The values of a query or form. Empty values are absent. */
 export type Form = Readonly<Record<string, string>>;
 
 interface FieldOptions {
@@ -22,7 +22,7 @@ interface FieldOptions {
   readonly label: TextName;
   readonly type?: 'text' | 'email' | 'password';
   readonly autocomplete: string;
-  /** A value to begin with; passwords and codes are never sent back. */
+  /** The initial value. Passwords and codes are never sent back. */
   readonly value?: string | undefined;
   readonly hint?: TextName;
   readonly isCode?: boolean;
@@ -30,7 +30,7 @@ interface FieldOptions {
   readonly isFirst?: boolean;
 }
 
-/** A success, or an alert. */
+/** A message of success, or an alert. */
 interface Notice {
   readonly text: TextName;
   readonly isAlert?: true;
@@ -44,10 +44,10 @@ const notesOfHeadings = new Map<TextName, 'signInNote' | 'signUpNote'>([
   ['signUpLead', 'signUpNote'],
 ]);
 
-/** How a page that is only looked at differs. */
+/** The properties of a preview. */
 interface Preview {
   readonly language: Language;
-  /** The logo as data, since it may not be stored; undefined: none. */
+  /** The logo as data, because the logo of a preview may not be stored; undefined: no logo. */
   readonly logoUrl: string | undefined;
 }
 
@@ -56,15 +56,15 @@ const withLogo = (look: PageLook, url: string | undefined): PageLook => ({
   logo: look.logo && url !== undefined ? { ...look.logo, url } : undefined,
 });
 
-/** A call of a page: what its functions need to answer. */
+/** A call of a page: the request, the app and the state of the response. */
 export class PageCall {
   readonly call: Call;
   readonly app: App;
   readonly look: PageLook;
-  /** Whether the page is only looked at. Its forms and links lead nowhere. */
+  /** Present if the page is a preview, in which forms and links do not work. */
   readonly isPreview: boolean;
   readonly text: Text;
-  /** The methods that the sign-in page offers, in its order. Only a choice of what is shown: the API decides. */
+  /** The sign-in methods in the order of the page. The API decides whether a method is allowed. */
   readonly methods: Settings['signInMethods'];
   /** The query of the address, or the form that was sent. */
   readonly form: Form;
@@ -80,10 +80,10 @@ export class PageCall {
   notice: Notice | undefined;
   /** Whether the page loads the script. */
   usesScript = false;
-  /** Whether the form is shown again with the result of the authenticator, because that was not refused. */
+  /** Whether the form is shown again with the result of the authenticator, because the API did not refuse it. */
   keepsCredential = false;
 
-  /** The organization whose look the page has. Links and forms of the page name it, too. */
+  /** The organization whose branding the page has. Links and forms of the page name this organization, too. */
   readonly #context: Values;
   #token: string | undefined;
 
@@ -106,7 +106,7 @@ export class PageCall {
     this.returnTo = form['return_to'];
     if (this.returnTo !== undefined) checkRedirectUrl(call, app, this.returnTo);
     const { code_challenge: challenge } = form;
-    // Here, because people would meet the refusal only after they have signed in.
+    // Check the address now: otherwise, people would get the refusal only after they have signed in.
     if (challenge !== undefined && !s256Challenge.safeParse(challenge).success) {
       throw new ApiError('malformed_request');
     }
@@ -117,7 +117,7 @@ export class PageCall {
     };
   }
 
-  /** The address of a page of the app. Keeps the address of the product. */
+  /** The address of a page of the app, with the address of the product in the query. */
   href(page: string, query: Values = {}): string {
     if (this.isPreview) return '#';
     const all = new URLSearchParams({ ...this.#context, ...query, ...this.goal });
@@ -167,7 +167,7 @@ export class PageCall {
     return this.formOf('sign-out', this.secondButton('signOut'));
   }
 
-  /** A labelled field, with the fault that was found. */
+  /** A labelled field, with the error of the field. */
   field(options: FieldOptions): Html {
     const { name, label, type = 'text', autocomplete, value, hint, isCode, isOptional, isFirst } = options;
     const fault = faultOf(this.problem, name);
@@ -213,7 +213,7 @@ export class PageCall {
     };
   }
 
-  /** The sentence that the app adds below a heading. */
+  /** The sentence of the app below a heading. */
   #noteOf(heading: TextName): Html {
     const name = notesOfHeadings.get(heading);
     const note = name && this.text.added(name);
@@ -243,7 +243,7 @@ export class PageCall {
     });
   }
 
-  /** A box to tick. */
+  /** A check box. */
   checkbox(name: string, label: TextName, values: Values = {}): Html {
     const checked = this.form[name] === undefined ? html`` : html` checked`;
     return html`<label class="check"

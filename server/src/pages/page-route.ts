@@ -14,24 +14,24 @@ interface Download {
   readonly json: unknown;
 }
 
-/** The answer of a page: content, another address, or a file. */
+/** The response of a page: content, a redirect, or a file. */
 export type PageAnswer = Content | { readonly redirect: string } | Download;
 
 interface Page {
-  /** Below `/apps/{app}/`. */
+  /** The path below `/apps/{app}/`. */
   readonly path: string;
-  /** For the names of the operations, such as `SignIn`. */
+  /** The part of the operation names that names the page, such as `SignIn`. */
   readonly name: string;
   readonly summary: string;
-  /** Shows the page. It changes nothing, because programs that scan mails open links. */
+  /** Shows the page and changes nothing, because programs that scan mails open links. */
   readonly show?: (page: PageCall) => PageAnswer | Promise<PageAnswer>;
-  /** Showing the page changes something, because a provider redirects the browser to it. */
+  /** Whether a GET changes data. Needed if a provider redirects the browser to the page. */
   readonly changesState?: true;
-  /** Showing the page redirects the browser. */
+  /** Whether a GET redirects the browser. */
   readonly redirects?: true;
   /** Codes of refusals, in addition to those of every page. */
   readonly errors?: readonly ErrorCode[];
-  /** Takes the form of the page. Absent: it has none. */
+  /** Handles the form of the page; absent if the page has no form. */
   readonly submit?: (page: PageCall) => PageAnswer | Promise<PageAnswer>;
 }
 
@@ -39,7 +39,7 @@ const pageParams = z.strictObject({
   app: z.string().meta({ description: 'Name of the app.', examples: ['my-app'] }),
 });
 
-/** Pages ignore parameters that they do not know: other programs add theirs to links. */
+/** Pages ignore unknown parameters, because other programs add parameters to links. */
 const formValues = z.record(z.string(), z.union([z.string(), z.array(z.string())])).transform((all): Form => {
   const single = Object.entries(all).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
   return Object.fromEntries(single.filter(([, value]) => value !== ''));
@@ -52,7 +52,7 @@ async function openPage(call: Call<{ app: string }>, form: Form): Promise<PageCa
   return new PageCall(call, branded, form);
 }
 
-/** Not stored, because `PUBLIC_URL` can change. */
+/** Browsers must not cache this redirect, because `PUBLIC_URL` can change. */
 async function redirectTemporarily({ reply }: Call, address: string): Promise<void> {
   reply.header('cache-control', 'no-store');
   await reply.redirect(address, 307);
@@ -80,9 +80,9 @@ async function answer({ call, look }: PageCall, given: PageAnswer): Promise<void
 const shownAgain = (given: PageAnswer): PageAnswer => ('body' in given ? { ...given, status: 400 } : given);
 
 /**
- * Declares a page. A page is a client of the API inside the process: it shows forms, and calls the API with what people
- * enter. A form is accepted from the page's own origin only, and only in the browser for which it was made. An expired
- * form is shown again, with the values that were entered.
+ * Declares a page. A page is a client of the API inside the process: it shows forms, and calls the API with the values
+ * of the forms. A form is accepted only from the service's origin and in the browser for which it was created. The page
+ * shows an expired form again, with the values that were entered.
  */
 export function pageRoutes({ path, name, summary, show, submit, changesState, redirects, errors = [] }: Page): Route[] {
   const shared = {
@@ -136,10 +136,10 @@ export function pageRoutes({ path, name, summary, show, submit, changesState, re
   return [...(show ? [shown(show)] : []), ...(submit ? [sent(submit)] : [])];
 }
 
-/** Where people go on from a page that has done its work: back to the product, or to the account. */
+/** The next address after the last step of a page: the product, or the account. */
 export const goalOf = (page: PageCall): string => page.href(page.returnTo === undefined ? 'account' : 'continue');
 
-/** The answer after a sign-in. The forms that were opened before become invalid. */
+/** The response after a sign-in. The forms that were opened before become invalid. */
 export function signedIn(page: PageCall): PageAnswer {
   endInteraction(page.call, page.app.name);
   return { redirect: goalOf(page) };

@@ -119,15 +119,15 @@ export interface StyleValues {
 
 export interface PageStyle {
   readonly text: string;
-  /** As the policy of a page names it. */
+  /** The hash of the style, as the content security policy of a page needs it. */
   readonly source: string;
 }
 
-/** The settings of mails accept every colour. So links are shown in its nearest shade that can be read. */
+/** The mail settings accept every colour, so links get the nearest readable shade. */
 const colorsOf = (accent: string, theme: Theme): string =>
   `:root{--accent:${accent};--ink:${inkOn(accent)};--link:${readable(accent, theme)}}`;
 
-/** In the theme for which the logo is not made, it gets a ground of the other one. */
+/** In the mode for which the logo is not made, the logo gets the background of the other mode. */
 function groundOfLogo(made: Theme): string {
   const other = made === 'light' ? 'dark' : 'light';
   return `@media (prefers-color-scheme:${other}){.logo img{background:${grounds[made].card};padding:.4rem;

@@ -253,7 +253,7 @@ describe('a page', () => {
     expect(html).toMatch(/<p class="alert" role="alert">[^<]*The sign-in with the provider did not work/);
   });
 
-  it('blames no form that it cannot read on the service', async () => {
+  it('the page does not blame the service for an unreadable form', async () => {
     const { status, text } = await createVisitor(test).post(at('sign-in'), { step: 'x'.repeat(40_000) });
     expect([status, text]).toEqual([413, expect.stringContaining('This request could not be read.')]);
   });
@@ -289,7 +289,7 @@ describe('the account', () => {
     expect(me.statusCode).toBe(401);
   });
 
-  it('does not change somebody else', async () => {
+  it('the account page does not change other accounts', async () => {
     const { visitor } = await signIn();
     const other = await world.person();
     const { forms } = await visitor.open(at('account'));

@@ -13,17 +13,17 @@ export function hasPasskeys({ app, call }: PageCall): boolean {
 }
 
 interface PasskeyForm {
-  /** Whether a passkey is made or used. */
+  /** Whether the form creates or uses a passkey. */
   readonly kind: 'create' | 'get';
-  /** The page that takes the form, and its hidden fields. */
+  /** The page that receives the form, and the hidden fields of the form. */
   readonly page: string;
   readonly hidden: Values;
-  /** The operation that returns the options, below `/v1/authentication/users/`, and what it is sent. */
+  /** The operation below `/v1/authentication/users/` that returns the options, and the body of the request. */
   readonly options: string;
   readonly body?: Values;
   readonly fields?: Html;
   readonly button: Html;
-  /** The browser offers passkeys in the field for the address, too. */
+  /** Whether the browser also offers passkeys in the field for the address. */
   readonly isAutofill?: boolean;
 }
 
@@ -36,20 +36,20 @@ const textOf = {
   unsupported: 'passkeyUnsupported',
 } as const satisfies Record<(typeof faults)[number], TextName>;
 
-/** The field that the script fills, and with which the form is sent. */
+/** The form field into which the script writes the result of the authenticator. */
 const field = 'credential';
 
 /** The address of the operation that returns options. */
 const urlOf = (options: string) => `authentication/users/${options}`;
 
-/** A form whose button asks the authenticator. Hidden without script, which alone can do that. */
+/** A form whose button starts the authenticator. Hidden without script, because only a script can call it. */
 export function passkeyForm(page: PageCall, asked: PasskeyForm): Html {
   const { kind, hidden, options, body = {}, fields = html``, button, isAutofill } = asked;
   const { text, form } = page;
   // A preview has no script that would show the form.
   if (page.isPreview) return page.formOf(asked.page, html`${fields}${button}`);
   page.usesScript = true;
-  // A credential that was not refused itself, such as with a mistyped code, is sent again.
+  // Keep a credential that was not refused, for example if only the code was mistyped.
   const given = page.keepsCredential ? (form[field] ?? '') : '';
   const content = html`${fields}<input type="hidden" name="${field}" value="${given}" />${button}`;
   const alerts = faults.map(
@@ -83,8 +83,8 @@ export function credentialOf({ form }: PageCall): object | undefined {
 }
 
 /**
- * For a form without a result: the refusal of the options, which the script leaves to the page. If they are not
- * refused, the browser has no script.
+ * Explains why a form has no result of the authenticator. Either the API refuses the options, which the script leaves
+ * to the page, or the browser runs no script.
  */
 export async function explainMissing(page: PageCall, options: string, body: Values = {}): Promise<void> {
   const answer = await page.api('POST', urlOf(options), { body });
@@ -94,10 +94,10 @@ export async function explainMissing(page: PageCall, options: string, body: Valu
 
 const ofPasskeys = new Set(['factor_invalid', 'invalid_credentials', 'validation_failed', 'malformed_request']);
 
-/** The refusal of a passkey, with its text. */
+/** A problem with the text for a refused passkey, if the code concerns the passkey. */
 export const problemOfPasskey = (problem: Problem): Problem =>
   ofPasskeys.has(problem.code) ? { ...problem, text: 'passkeyRefused' } : problem;
 
-/** The answer to a passkey. Its refusals are about the passkey, not about a code or a password. */
+/** A response to a call with a passkey. Refusals get the text for passkeys instead of codes and passwords. */
 export const aboutPasskey = (answer: Answer): Answer =>
   answer.ok ? answer : { ok: false, problem: problemOfPasskey(answer.problem) };

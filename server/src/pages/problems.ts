@@ -58,7 +58,7 @@ const texts: Readonly<Record<string, TextName>> = {
   origin_not_allowed: 'problemOrigin',
 };
 
-/** Refusals without a text of their own are the fault of the request, or of the service. */
+/** The general texts for other refusals: a faulty request, or a failure of the service. */
 export const problemText = ({ code, status, text }: Pick<Problem, 'code' | 'status' | 'text'>): TextName =>
   text ?? texts[code] ?? (status < 500 ? 'problemRequest' : 'problemUnknown');
 
@@ -73,10 +73,10 @@ const fieldsOfCodes: Readonly<Record<string, readonly string[]>> = {
   unknown_role: ['role'],
 };
 
-/** Names of fields in the API that are called otherwise on pages. */
+/** Names of API fields that have another name on pages. */
 const names: Readonly<Record<string, string>> = { verificationCode: 'code' };
 
-/** The text beside a field, or undefined if nothing is wrong with it. */
+/** The error text of a field, or undefined if the field has no error. */
 export function faultOf(problem: Problem | undefined, field: string): TextName | undefined {
   if (!problem) return undefined;
   if (problem.code !== 'validation_failed') {

@@ -7,7 +7,7 @@ const self = z.looseObject({
   session: z.looseObject({ amr: z.array(z.string()) }),
 });
 
-/** The person who is signed in, with an unrestricted session; undefined if there is none. */
+/** The signed-in person; undefined without an unrestricted session. */
 export async function selfOf(page: PageCall): Promise<z.output<typeof self> | undefined> {
   const answer = await page.api('GET', 'authentication/users/me');
   return answer.ok ? self.parse(answer.body) : undefined;

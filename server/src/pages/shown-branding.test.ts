@@ -162,7 +162,7 @@ describe('a session shows the look of the app', () => {
           body: { organizationBranding: false },
         }),
     ],
-  ])('%s', async (_, spoil) => {
+  ])('the branding of the app is shown for a session %s', async (_, spoil) => {
     expect(await memberVisits(spoil)).toEqual(nothing);
   });
 
@@ -177,7 +177,7 @@ describe('a session shows the look of the app', () => {
     expect(shownOn(await visitor.open(at('organizations/members')))).toEqual(nothing);
   });
 
-  it('that is sent as a header', async () => {
+  it('a session that is sent as a header shows the branding of the app', async () => {
     const headers = { authorization: `Bearer ${owner.token}` };
     expect(shownOn(await createVisitor(test).open(at('sign-in'), headers))).toEqual(nothing);
   });
@@ -216,7 +216,7 @@ describe('an invitation', () => {
     ['without its address', ({ searchParams }) => searchParams.delete('email')],
     ['with another organization', ({ searchParams }, id) => searchParams.set('org', id)],
     ['with two codes', ({ searchParams }) => searchParams.append('code', 'K7PQ2XMHB4T8V9WNRC3DYJ6FAG')],
-  ])('%s shows the look of the app', async (_, change) => {
+  ])('an invitation %s shows the branding of the app', async (_, change) => {
     const neighbour = await world.person();
     const neighbourOrgId = await world.organization(neighbour);
     await setOrganizationBranding(world, neighbourOrgId, { primaryColor: color });
@@ -245,7 +245,7 @@ describe('an invitation', () => {
           await world.call('DELETE', `${url}/${id}`, { token: owner.token });
       },
     ],
-  ])('that %s shows the look of the app', async (_, spoil) => {
+  ])('an invitation that %s shows the branding of the app', async (_, spoil) => {
     const { path, email } = await invite();
     expect(shownOn(await createVisitor(test).open(path))).toEqual(look);
     await spoil(email);
@@ -258,7 +258,7 @@ describe('an invitation', () => {
     expect(shownOn(await createVisitor(test).open(link))).toEqual(nothing);
   });
 
-  it('is no proof in the code of another purpose', async () => {
+  it('a code of another purpose is not accepted as an invitation', async () => {
     const { email } = await world.person();
     await world.call('POST', '/v1/authentication/users/password/reset', { body: { email } });
     await db.query(sql`UPDATE codes SET org_id = ${orgId} WHERE purpose <> 'invitation'`);
@@ -275,7 +275,7 @@ describe('a member', () => {
     expect(shownOn(await visitor.open(`/apps/${world.appName}/${page}`))).toEqual(nothing);
   });
 
-  it('keeps it between the pages', async () => {
+  it('a member keeps the branding between the pages', async () => {
     const visitor = await signInOnPages(world, owner);
     const { html } = await visitor.open(at('organizations/members'));
     const [, account = ''] = /<a href="([^"]*account[^"]*)"/.exec(html) ?? [];
@@ -335,7 +335,7 @@ describe('values that an organization does not set', () => {
 });
 
 describe('the database is asked', () => {
-  it('once for app and look, with and without an organization', async () => {
+  it('one query reads the app and the branding, with and without an organization', async () => {
     const statementsFor = async (query: Values) => {
       const url = `/apps/${world.appName}/signed-out?${new URLSearchParams(query).toString()}`;
       recording.take();

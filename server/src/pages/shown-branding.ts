@@ -10,9 +10,9 @@ import { emailKey } from '../http/email-address.ts';
 import { id } from '../http/fields.ts';
 import { codeHash, constantTimeEqual, isLongCode, sha256 } from '../keys/secrets.ts';
 
-/** What a page has the look of: the app, or one of its organizations. */
+/** The app whose branding a page has, and the organization if the page has its branding. */
 export interface ShownBranding extends BrandedApp {
-  /** The organization that the visitor may see; undefined: the page has the look of the app. */
+  /** The organization that the visitor may see; undefined: the page has the branding of the app. */
   readonly organization: OrganizationWithLook | undefined;
 }
 
@@ -23,7 +23,7 @@ interface Asked {
   readonly code?: string | undefined;
 }
 
-/** Whether the code is one of an invitation to the organization. Short codes are not: they could be guessed here. */
+/** Whether the code is a long code of an invitation to the organization. Short codes could be guessed here. */
 function isInvited({ services }: Call, { app, organization }: PossibleBranding, code: string | undefined): boolean {
   if (code === undefined || !organization) return false;
   const binding = { appId: app.id, purpose: 'invitation', orgId: organization.id, code } as const;
@@ -34,9 +34,9 @@ function isInvited({ services }: Call, { app, organization }: PossibleBranding, 
 }
 
 /**
- * The app, and the look of the organization that a page names. It is shown only if the session of the browser is of a
- * member, or with the long code of an invitation. Otherwise every organization could show its look under the name of
- * the product's host, to people who have nothing to do with it.
+ * The app, and the branding of the organization that a page names. The branding is shown only to signed-in members,
+ * or with the long code of an invitation. Otherwise any organization could show its branding to strangers under the
+ * host of the product.
  *
  * @returns undefined if there is no such app
  */

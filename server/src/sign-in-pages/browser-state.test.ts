@@ -86,7 +86,7 @@ describe('earlier cookies are invalid afterwards', () => {
     expect([await statusOf(before[0]), await statusOf(after[0])]).toEqual([401, 200]);
   }
 
-  it('a sign-in of the same person', async () => {
+  it('a sign-in of the same person invalidates earlier cookies', async () => {
     const { person, visitor } = await signIn();
     await replaces(visitor, () => enterPassword(visitor, person.email));
   });
@@ -210,7 +210,7 @@ describe('every page', () => {
     'invitation',
     'continue',
     'signed-out',
-  ])('%s gives no other tab a handle, and is not kept by the browser', async (page) => {
+  ])('the page %s gives no other tab a reference, and is not cached', async (page) => {
     const { visitor } = await signIn();
     const { headers, html } = await visitor.open(at(page));
     expect(headers).toMatchObject({ 'cross-origin-opener-policy': 'same-origin', 'cache-control': 'no-store' });

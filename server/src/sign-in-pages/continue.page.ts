@@ -6,7 +6,7 @@ import type { PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { refusedSession } from '../pages/refused-session.ts';
 
-/** A page of its own on the way back: browsers refuse a redirect from a form to another site. */
+/** A separate page that leads to the product, because browsers refuse a redirect from a form to another site. */
 async function goOn(page: PageCall): Promise<PageAnswer> {
   const { text, returnTo, app } = page;
   if (returnTo === undefined) return { redirect: page.href('account') };
@@ -18,7 +18,7 @@ async function goOn(page: PageCall): Promise<PageAnswer> {
     const choice = await choose(page);
     if ('redirect' in choice) return choice;
     if ('problem' in choice) return refusedSession(page, choice.problem);
-    // One that somebody else put into the address must not be taken for the choice of the person.
+    // The product must not take an organization that somebody else put into the address for the choice of the person.
     target.searchParams.delete('organization');
     organizationId = choice.id;
     if (organizationId !== undefined) target.searchParams.set('organization', organizationId);
@@ -32,10 +32,10 @@ async function goOn(page: PageCall): Promise<PageAnswer> {
 
 const exchange = z.looseObject({ code: z.string() });
 
-/** The organization that the person has chosen; without an id, they go on without one. */
+/** The organization that the person has chosen. Without an id, the person continues without an organization. */
 type Choice = { readonly id?: string } | { readonly redirect: string } | { readonly problem: Problem };
 
-/** If there is exactly one organization, it is chosen. Otherwise the page of the organizations asks. */
+/** Chooses the organization if there is exactly one. Otherwise the page of the organizations asks. */
 async function choose(page: PageCall): Promise<Choice> {
   const chosen = chosenOf(page);
   if (chosen === withoutOrganization) return {};
@@ -47,11 +47,11 @@ async function choose(page: PageCall): Promise<Choice> {
     const isOnly = active.length === 1 && list.nextCursor === undefined;
     return only && isOnly ? { id: only.id } : { redirect: page.href('organizations') };
   }
-  // The person may have left since.
+  // The person may have left the organization in the meantime.
   return (await isOwnOrganization(page, chosen)) ? { id: chosen } : { redirect: page.href('organizations') };
 }
 
-/** The address of the product, with a code if it asks for one. @returns the refusal of the API if it gives none */
+/** The address of the product, with an exchange code if there is a challenge; or the refusal of the API. */
 async function withCode(
   page: PageCall,
   returnTo: string,
@@ -62,7 +62,7 @@ async function withCode(
   const body = { returnTo, codeChallenge, organizationId };
   const answer = await page.api('POST', 'authentication/users/me/exchange-codes', { body });
   if (!answer.ok) return answer.problem;
-  // Products read the first code. One that somebody else put into the address must not come before ours.
+  // Products read the first code, so replace every code that somebody else put into the address.
   target.searchParams.set('code', exchange.parse(answer.body).code);
   return target.href;
 }

@@ -13,7 +13,7 @@ const hiddenOf = ({ form }: PageCall) => ({
   org: form['org'] ?? '',
 });
 
-/** Whether the person who is signed in is the one who was invited. */
+/** Whether the signed-in person is the invited person. */
 const isInvited = (page: PageCall, current: string | undefined): boolean =>
   current !== undefined && emailKey(current) === emailKey(page.form['email'] ?? '');
 
@@ -74,7 +74,7 @@ async function show(page: PageCall): Promise<PageAnswer> {
   return isInvited(page, current) ? offerAcceptance(page) : askForPassword(page, current);
 }
 
-/** The answer after an acceptance, which signs in. The forms that were opened before become invalid. */
+/** The response after an acceptance, which starts a session. Forms that were opened before become invalid. */
 function accepted(page: PageCall): PageAnswer {
   endInteraction(page.call, page.app.name);
   return { redirect: page.href('account', { notice: 'accepted' }) };

@@ -10,7 +10,7 @@ import { type PageWords, pageWords } from '../not-me/not-me.words.ts';
 import { type Content, lookOf, type PageLook, sendContent } from '../pages/layout.ts';
 import { notMeLetters } from '../users/not-me-token.ts';
 
-/** Shows the text for the kind of the link, and sends its token when the button is pressed. */
+/** Shows the text for the kind of the link, and sends the token of the link when the button is pressed. */
 const script = `
 (() => {
   const element = (id) => document.getElementById(id);

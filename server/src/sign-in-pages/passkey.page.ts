@@ -10,9 +10,9 @@ const options = 'sessions/passkey/options';
 export const offersPasskeys = (page: PageCall): boolean => page.methods.includes('passkey') && hasPasskeys(page);
 
 /**
- * The button to sign in with a passkey, if the app offers that here.
+ * The button to sign in with a passkey, if the app offers passkeys on this page.
  *
- * @param email the address that was entered: the options then name its passkeys
+ * @param email the entered address; the options then list the passkeys of this address
  */
 export function passkeyButton(page: PageCall, email?: string): Html {
   if (!offersPasskeys(page)) return html``;

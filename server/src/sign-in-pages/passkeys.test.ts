@@ -185,7 +185,7 @@ describe('the sign-in', () => {
     expect((await usePasskey(test, visitor, visit, { passkey })).path).toBe(at('account'));
   });
 
-  it('offers no passkey where the app does not', async () => {
+  it('the sign-in page offers no passkey if the app does not allow passkeys', async () => {
     await world.reauthenticate(world.admin);
     await settings({ signInMethods: ['password'] });
     expect((await createVisitor(test).open(at('sign-in'))).html).not.toContain('data-passkey');
@@ -231,7 +231,7 @@ describe('the second factor', () => {
     expect(sessionOf(visitor)).toBeUndefined();
   });
 
-  it('leads to each of several authenticator apps', async () => {
+  it('the page leads to each of several authenticator apps', async () => {
     const { person } = await withPasskey();
     await world.reauthenticate(person);
     const phone = await enrol(world, person);
@@ -258,7 +258,7 @@ describe('the second factor', () => {
     expect((await visitor.press('Verify', { code })).path).toBe(at('account'));
   });
 
-  it('is forgotten by a form that was changed', async () => {
+  it('a form with changed factors offers only the recovery code', async () => {
     const { person } = await withPasskey();
     const visitor = createVisitor(test);
     const { forms } = await passwordFirst(world, visitor, person.email);
@@ -318,7 +318,7 @@ describe('the script', () => {
   });
 
   it.each(['/pages/scalar.js', '/pages/passkeys.js', '/pages/passkeys-0000000000000000.js', '/pages/..%2fconfig.js'])(
-    'is the only file there, not %s',
+    'the directory has no other file, not even %s',
     async (url) => {
       expect((await test.app.inject({ url })).statusCode).toBe(404);
     },

@@ -22,7 +22,7 @@ function askForAddress(page: PageCall): Content {
   );
 }
 
-/** The code of a link is in the form already; otherwise it is typed. */
+/** The form contains the code of a link. Without a link, the person types the code. */
 function askForPassword(page: PageCall): Content {
   const { text, form } = page;
   const { email = '', code, notice } = form;

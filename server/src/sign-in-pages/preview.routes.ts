@@ -27,7 +27,7 @@ import type { ShownBranding } from '../pages/shown-branding.ts';
 import { previewOfInvitation } from './invitation.page.ts';
 import { previewOfSignIn } from './sign-in.page.ts';
 
-/** The logo that a preview shows: the one that was sent, or else the stored one. */
+/** The logo of a preview: the logo in the request, otherwise the stored logo. */
 function shownLogo({ services, appId }: Call, { logo }: PreviewOptions, orgId?: string) {
   if (logo === null) return undefined;
   return logo === undefined ? findLogo(services.db, appId, orgId) : readLogo(logo);
@@ -38,10 +38,10 @@ type ShownLogo = Awaited<ReturnType<typeof shownLogo>>;
 const dataUrlOf = (logo: ShownLogo): string | undefined =>
   logo && `data:${logo.type};base64,${logo.bytes.toString('base64')}`;
 
-/** The call of a page that is only looked at. */
+/** The page call of a preview. */
 function pageOf(call: Call, branding: ShownBranding, logo: ShownLogo, { language }: PreviewOptions): PageCall {
   const preview = { language: language ?? branding.app.settings.language, logoUrl: dataUrlOf(logo) };
-  // The address of an invitation.
+  // An example address for the preview of an invitation.
   const form: Form = branding.organization ? { email: 'jon.doe@example.com' } : {};
   return new PageCall(call, branding, form, preview);
 }
@@ -52,7 +52,7 @@ async function brandedAppOf(call: Call): Promise<BrandedApp> {
   return branded;
 }
 
-/** The stored look of the organization. It has none before its first change. */
+/** The stored branding of the organization; the defaults before the first change. */
 async function organizationOf({ services, appId, orgId }: Call): Promise<OrganizationWithLook> {
   const found = await findOrganizationWithLook(services.db, appId, orgId);
   if (found) return found;
@@ -111,7 +111,7 @@ export const previewRoutes = [
       const [branded, stored] = [await brandedAppOf(call), await organizationOf(call)];
       const own = await shownLogo(call, call.body, call.orgId);
       const organization = { ...withOrganizationPatch(stored, patch), logo: own };
-      // Without a logo of its own, the organization has that of the app.
+      // An organization without a logo has the logo of the app.
       const logo = own ?? (await findLogo(call.services.db, call.appId));
       const page = pageOf(call, { ...branded, organization }, logo, { language });
       return { html: documentOf(page.look, previewOfInvitation(page), { isPreview: true }) };

@@ -83,7 +83,7 @@ describe('a preview is refused', () => {
     ['with a logo that is an SVG', { logo: Buffer.from('<svg/>').toString('base64') }, '400 logo_invalid'],
     ['with an unknown field', { css: '*{}' }, '400 validation_failed'],
     ['with an unknown language', { language: 'xx' }, '400 validation_failed'],
-  ])('%s', async (_, body, code) => {
+  ])('a preview %s is refused', async (_, body, code) => {
     for (const answer of [await ofApp(body), await ofOrganization(body)]) expect(problem(answer)).toBe(code);
   });
 
@@ -102,7 +102,7 @@ describe('a preview is refused', () => {
 });
 
 describe('a preview', () => {
-  it('is a value in JSON, which no browser shows as a page, and sets no cookie', async () => {
+  it('a preview is a JSON value, which no browser shows as a page, and sets no cookie', async () => {
     for (const answer of [await ofApp({ radius: 3 }), await ofOrganization({ radius: 3 })]) {
       expect(answer.headers['content-type']).toMatch(/^application\/json/);
       expect(answer.headers['x-content-type-options']).toBe('nosniff');
@@ -126,7 +126,7 @@ describe('a preview', () => {
     }
   });
 
-  it('shows what is sent, and stores nothing', async () => {
+  it('a preview shows the values of the request, and stores nothing', async () => {
     await setOrganizationBranding(world, orgId, { radius: 9 });
     const before = await digestOfEverything(db);
     const values = { primaryColor: '#0b6e4f', font: 'serif', name: 'Acme', texts: { 'en.signInLead': 'Hello' } };
@@ -148,7 +148,7 @@ describe('a preview', () => {
     expect(htmlOf(await ofOrganization({}))).toContain(pngOf(8, 8));
   });
 
-  it('shows texts of an organization as they will be: with the permission only', async () => {
+  it('a preview shows texts of an organization only with the permission', async () => {
     const texts = { name: 'Our Brand', texts: { 'en.footer': 'Our footer' } };
     expect(htmlOf(await ofOrganization(texts))).not.toContain('Our');
     expect(htmlOf(await ofOrganization({ ...texts, textsAllowed: true }))).toContain('Our footer');

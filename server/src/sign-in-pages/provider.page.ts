@@ -8,9 +8,9 @@ import type { PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { afterAttempt } from './second-factor.page.ts';
 
-/** Why the browser goes to a provider, and the pages to which it returns. */
+/** The purpose of a redirect to a provider, and the pages to which the browser returns. */
 export interface ProviderVisit {
-  /** Results of another purpose are refused, so that a sign-in cannot become a link. */
+  /** The purpose. Results of another purpose are refused, so that a sign-in cannot become a link. */
   readonly purpose: string;
   readonly successPage: string;
   readonly failurePage: string;
@@ -18,15 +18,15 @@ export interface ProviderVisit {
 
 const signInVisit: ProviderVisit = { purpose: 'intent', successPage: 'provider', failurePage: 'sign-in' };
 
-/** The verifier of the intents of this browser: a result is worth nothing in another one. @see RFC 7636 */
+/** The verifier of the intents of this browser. No other browser can redeem a result. @see RFC 7636 */
 const verifierOf = ({ call, app }: PageCall, { purpose }: ProviderVisit): string | undefined =>
   browserSecret(call, app.name, purpose);
 
-/** The result with which the browser returns, for the API. @returns undefined if the visit began in another browser */
+/** The body for the API with the result of the provider. @returns undefined if the visit began in another browser */
 export function resultOf(page: PageCall, visit: ProviderVisit) {
   const { intentId, intentToken } = page.form;
   const codeVerifier = verifierOf(page, visit);
-  // A fixed verifier in its place would let everybody create intents that are finished in other browsers.
+  // With a fixed verifier, anyone could create intents that other browsers finish.
   return codeVerifier === undefined ? undefined : { intentId, intentToken, codeVerifier };
 }
 
@@ -46,7 +46,7 @@ export async function providerButtons(page: PageCall): Promise<Html> {
 
 const intent = z.looseObject({ authUrl: z.string() });
 
-/** Sends the browser to the provider, by a page of its own: browsers refuse a redirect from a form to another site. */
+/** Sends the browser to the provider from a separate page: browsers refuse a redirect from a form to another site. */
 export async function goToProvider(
   page: PageCall,
   retry: () => PageAnswer | Promise<PageAnswer>,
@@ -73,7 +73,7 @@ export async function goToProvider(
   return { ...page.content('backTitle', body), goesTo: authUrl };
 }
 
-/** The browser comes back from the provider. Only the browser that began can finish, so a link is worth nothing. */
+/** Handles the return from the provider. Only the browser that started can finish, so a stolen link has no effect. */
 async function comeBack(page: PageCall): Promise<PageAnswer> {
   const body = resultOf(page, signInVisit);
   const retry = () =>

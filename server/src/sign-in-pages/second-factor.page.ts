@@ -10,7 +10,7 @@ const factor = z.object({ id: z.string(), kind: z.enum(['totp', 'passkey', 'emai
 const factorList = z.array(factor).max(20);
 const pendingSignIn = z.looseObject({ mfaToken: z.string(), factors: factorList });
 
-/** One way to show a second factor. All passkeys are one, because the authenticator chooses. */
+/** One option for the second factor. All passkeys are one option, because the authenticator chooses the passkey. */
 interface Way {
   readonly id: string;
   readonly kind: z.output<typeof factor>['kind'] | 'recovery-code';
@@ -20,7 +20,7 @@ interface Way {
 const recoveryCode: Way = { id: 'recovery-code', kind: 'recovery-code', name: '' };
 const optionsOfPasskeys = 'sessions/mfa/passkey-options';
 
-/** A sign-in whose second factor is missing. Each form of the page carries it. */
+/** The data of a sign-in whose second factor is missing. Each form of the page contains this data. */
 interface Pending {
   readonly token: string;
   readonly factors: z.output<typeof factorList>;
@@ -36,7 +36,7 @@ function factorsOf({ form }: PageCall): Pending['factors'] {
 
 const pendingOf = (page: PageCall): Pending => ({ token: page.form['mfa_token'] ?? '', factors: factorsOf(page) });
 
-/** The ways, the preferred one first. */
+/** The options for the second factor, in the order of preference. */
 function waysOf(page: PageCall, { factors }: Pending): Way[] {
   const of = (kind: Way['kind']) => factors.filter((one) => one.kind === kind);
   const passkeys: Way[] =
@@ -49,7 +49,7 @@ function chosenWay(page: PageCall, pending: Pending): Way {
   return ways.find(({ id }) => id === page.form['factor']) ?? ways[0] ?? recoveryCode;
 }
 
-/** Whether the device can be remembered after this factor. The API decides. */
+/** Whether the page offers to remember the device after this factor. The API decides. */
 const isRememberable = ({ app }: PageCall, { kind }: Way): boolean =>
   app.settings.mfa.rememberDays > 0 && (kind === 'totp' || kind === 'passkey');
 
@@ -111,7 +111,7 @@ function askForFactor(page: PageCall, pending: Pending, way: Way): Content {
   const { text } = page;
   const ways = waysOf(page, pending);
   const hidden = { mfa_token: pending.token, factors: JSON.stringify(pending.factors) };
-  // A mail that was sent shows its field; before, the code must be requested.
+  // The field for the code appears after the mail was sent. Before, a button requests the code.
   const isAsked = way.kind !== 'email' || page.form['factor'] === way.id;
   const others = ways.filter(({ id }) => !isAsked || id !== way.id || way.kind === 'email');
   const buttons = others.map(
@@ -133,7 +133,7 @@ export function showSecondFactor(page: PageCall): Content {
   return askForFactor(page, pending, chosenWay(page, pending));
 }
 
-/** Changes to another factor. A code by mail is sent at once. */
+/** Switches to another factor. A code by mail is sent at once. */
 export async function chooseFactor(page: PageCall): Promise<PageAnswer> {
   const { token, factors } = pendingOf(page);
   if (chosenWay(page, { token, factors }).kind === 'email') {
@@ -145,7 +145,7 @@ export async function chooseFactor(page: PageCall): Promise<PageAnswer> {
 }
 
 /**
- * The answer to an attempt to sign in: on to the product, the second factor, or the page of the attempt with its fault.
+ * The response to a sign-in attempt: a redirect to the product, the second factor, or the same page with the refusal.
  *
  * @param retry the page of the attempt
  */
@@ -164,7 +164,7 @@ export async function afterAttempt(
   return askForFactor(page, pending, waysOf(page, pending)[0] ?? recoveryCode);
 }
 
-/** The factor of the form, as the API takes it. */
+/** The factor of the form, in the form of the API. */
 function proofOf({ form }: PageCall, { id, kind }: Way, assertion: object | undefined) {
   if (kind === 'passkey') return { assertion };
   if (kind === 'recovery-code') return { recoveryCode: form['recoveryCode'] ?? '' };

@@ -8,7 +8,7 @@ import { signOutPages } from './sign-out.page.ts';
 import { signUpPage } from './sign-up.page.ts';
 import { verificationPage } from './verification.page.ts';
 
-/** The pages that lead to a session, and out of it. */
+/** The pages that start or end a session. */
 export const signInPages = [
   ...continuePage,
   ...invitationPage,

@@ -15,10 +15,10 @@ const methodsOf = (page: PageCall) => ({
   passkey: offersPasskeys(page),
 });
 
-/** The methods in the order of the app. Password and mailed code begin with the same field. */
+/** The methods in the order of the app. Password and mailed code start with the same field. */
 function inOrder({ methods }: PageCall, parts: Readonly<Record<'password' | 'passkey' | 'provider', Html>>): Html[] {
   const kinds = methods.map((method) => (method === 'emailCode' ? 'password' : method));
-  // A passkey alone begins with the field for the address, too.
+  // A sign-in with a passkey alone also starts with the field for the address.
   const all = new Set(kinds.includes('password') ? kinds : (['password', ...kinds] as const));
   return [...all].map((kind) => html`<div class="way">${parts[kind]}</div>`);
 }
@@ -65,7 +65,7 @@ async function askForAddress(page: PageCall): Promise<Content> {
 /** The page as a preview. */
 export const previewOfSignIn = (page: PageCall): Promise<Content> => askForAddress(page);
 
-/** The address that was entered, with a way to change it. Password managers read it as the user name. */
+/** The entered address, with a link to change it. Password managers read the address as the user name. */
 const whoIs = (page: PageCall, email: string) =>
   html`<p class="who">
       <bdi>${email}</bdi> <a href="${page.href('sign-in', { prompt: 'login' })}">${page.text('changeEmail')}</a>
@@ -115,8 +115,8 @@ function askForPasskey(page: PageCall, email: string): Content {
 }
 
 /**
- * The target of the link in a mail. The button signs in, so that programs that open links do not use the code up. Only
- * for long codes: a short one works in every browser, so its link would sign people in to somebody else's account.
+ * The target of the link in a mail. Only the button signs in, so that programs that open links do not consume the code.
+ * Only long codes are accepted, because a link with a short code would sign people in to somebody else's account.
  */
 function askForLink(page: PageCall, email: string, code: string): Content {
   const { text } = page;
@@ -136,7 +136,7 @@ function offerSession(page: PageCall, email: string): Content {
   return page.content('signIn', body, { heading: 'signInLead' });
 }
 
-/** The step for which a form was made. */
+/** The step to which a form belongs. */
 function stepOf(page: PageCall): Content | Promise<Content> {
   const { email, step, code, by } = page.form;
   const { password, code: mailsCode } = methodsOf(page);
@@ -193,8 +193,8 @@ async function submit(page: PageCall): Promise<PageAnswer> {
 }
 
 /**
- * Goes on from the address to the first method of the app that begins with it. The page does not depend on whether the
- * account exists.
+ * Continues from the address to the first method of the app that needs an address. The page is the same whether or not
+ * the account exists.
  */
 async function identify(page: PageCall, email: string): Promise<Content> {
   if (!emailAddress.safeParse(email).success) {

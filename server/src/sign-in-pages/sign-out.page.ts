@@ -5,7 +5,7 @@ import type { Content } from '../pages/layout.ts';
 import type { PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 
-/** Ends the session of the browser, also a restricted one: those cannot ask the API who they are. */
+/** Ends the session of the browser, also a restricted session, which cannot call `users/me`. */
 async function signOut(page: PageCall): Promise<PageAnswer> {
   const { request, services } = page.call;
   const { publicUrl } = services.config;

@@ -5,7 +5,7 @@ import type { PageCall } from '../pages/page-call.ts';
 import { goalOf, type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { selfOf } from '../pages/self.ts';
 
-/** The target of the link in the mail. The button verifies, so that programs that open links change nothing. */
+/** The target of the link in the mail. Only the button verifies, so that programs that open links change nothing. */
 function askForLink(page: PageCall): Content {
   const { text, form } = page;
   const { user = '', code = '', token = '' } = form;
