@@ -175,6 +175,7 @@ export const arabicPages: PageTexts = {
   userInactive: 'هذا الحساب معطّل.',
   tooManyAttempts: 'محاولات كثيرة. انتظر قليلًا أو أعد تعيين كلمة المرور.',
   rateLimited: 'طلبات كثيرة. يرجى الانتظار قليلًا.',
+  minutesToWait: 'عدد الدقائق حتى المحاولة التالية: {{minutes}}.',
   methodDisabled: 'طريقة الدخول هذه متوقفة.',
   emailTaken: 'يوجد حساب بهذا العنوان. سجّل الدخول أو أعد تعيين كلمة المرور.',
   weakPassword: 'اختر كلمة مرور يصعب تخمينها.',

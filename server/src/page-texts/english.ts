@@ -188,6 +188,7 @@ export const englishPages = {
   userInactive: 'This account is deactivated.',
   tooManyAttempts: 'Too many attempts. Please wait a while, or reset your password.',
   rateLimited: 'Too many requests. Please wait a while.',
+  minutesToWait: 'Minutes to wait: {{minutes}}.',
   methodDisabled: 'This way to sign in is turned off.',
   emailTaken: 'There is an account with this address. Sign in, or reset the password.',
   weakPassword: 'Choose a password that is harder to guess.',

@@ -12,6 +12,8 @@ export interface Problem {
   readonly fields: readonly string[];
   /** Further members, by code. */
   readonly members: Readonly<Record<string, unknown>>;
+  /** The shortest time in seconds until the same request can succeed, for refusals by a limit or under load. */
+  readonly retryAfterSeconds?: number;
   /** The text to show. Default: the text for the code. */
   readonly text?: TextName;
 }
@@ -35,10 +37,11 @@ const problemDocument = z.looseObject({
   errors: z.array(z.object({ pointer: z.string() })).default([]),
 });
 
-function toProblem(body: unknown): Problem {
+function toProblem(body: unknown, retryAfter: unknown): Problem {
   const { status, code, requestId, errors, ...members } = problemDocument.parse(body);
   const fields = errors.map(({ pointer }) => pointer.replace(/^\/body\//, ''));
-  return { status, code, requestId, fields, members };
+  const wait = retryAfter === undefined ? {} : { retryAfterSeconds: Number(retryAfter) };
+  return { status, code, requestId, fields, members, ...wait };
 }
 
 /** Headers of the browser on which the API bases decisions. */
@@ -81,5 +84,6 @@ export async function callApi(
   const cookies = [response.headers['set-cookie'] ?? []].flat();
   for (const cookie of cookies) reply.header('set-cookie', cookie);
   const content: unknown = response.body === '' ? undefined : JSON.parse(response.body);
-  return response.statusCode < 400 ? { ok: true, body: content } : { ok: false, problem: toProblem(content) };
+  if (response.statusCode < 400) return { ok: true, body: content };
+  return { ok: false, problem: toProblem(content, response.headers['retry-after']) };
 }

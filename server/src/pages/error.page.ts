@@ -8,7 +8,7 @@ import { html } from '../http/html.ts';
 import { weightOf } from '../http/negotiated.ts';
 import { languageOfBrowser } from '../mail-texts/languages.ts';
 import { lookOf, plainLook, sendContent, textIn } from './layout.ts';
-import { problemText } from './problems.ts';
+import { alertOf } from './problems.ts';
 
 /** Whether a browser shows the response to a person: forms and links of pages, and redirects through a provider. */
 export function isForPeople({ method, url, headers, routeOptions }: FastifyRequest): boolean {
@@ -50,7 +50,8 @@ export async function sendErrorPage(
   const language = languageOfBrowser(request.headers['accept-language']) ?? branded?.app.settings.language ?? 'en';
   const look = branded ? lookOf({ ...branded, organization: undefined }, language) : plainLook(language);
   const text = textIn(look);
-  const message = text(problemText(error), { requestId: request.id });
+  const retryAfterSeconds = Number(error.headers['retry-after'] ?? 0);
+  const alert = alertOf({ code: error.code, status: error.status, requestId: request.id, retryAfterSeconds }, text);
   const signIn =
     branded?.app.status === 'ACTIVE'
       ? html`<p><a class="button second" href="/apps/${branded.app.name}/sign-in">${text('signIn')}</a></p>`
@@ -59,7 +60,6 @@ export async function sendErrorPage(
     title: text.plain('problemTitle'),
     status: error.status,
     body: html`<h1>${text('problemTitle')}</h1>
-      <p class="alert" role="alert" data-code="${error.code}">${message}</p>
-      ${signIn}`,
+      ${alert} ${signIn}`,
   });
 }

@@ -99,6 +99,8 @@ export interface Content {
   readonly body: Html;
   /** Default: 200. */
   readonly status?: number;
+  /** The value of `Retry-After`. */
+  readonly retryAfterSeconds?: number;
   /** A page of several sections. */
   readonly isWide?: boolean;
   /** The address that the browser opens next. */
@@ -205,6 +207,7 @@ export async function sendContent(reply: FastifyReply, look: PageLook, content: 
     'cross-origin-opener-policy': 'same-origin',
     'x-robots-tag': 'noindex',
     vary: 'Origin, Accept-Language, Cookie',
+    ...(content.retryAfterSeconds !== undefined && { 'retry-after': String(content.retryAfterSeconds) }),
   });
   await reply.serializer(String).type('text/html; charset=utf-8').send(documentOf(look, content));
 }

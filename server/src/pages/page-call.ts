@@ -11,7 +11,7 @@ import { type Answer, callApi, type Problem } from './call-api.ts';
 import { formToken } from './interaction.ts';
 import { type Content, lookOf, type PageLook, type Text, textIn, type Values } from './layout.ts';
 import type { TextName } from '../page-texts/texts.ts';
-import { faultOf, problemText } from './problems.ts';
+import { alertOf, faultOf } from './problems.ts';
 import type { ShownBranding } from './shown-branding.ts';
 
 /** The values of a query or form. Empty values are absent. */
@@ -206,6 +206,7 @@ export class PageCall {
     return {
       title: text.plain(title),
       status: problem?.status ?? 200,
+      ...(problem?.retryAfterSeconds !== undefined && { retryAfterSeconds: problem.retryAfterSeconds }),
       ...(this.usesScript && { hasScript: true }),
       body: html`${above}
         <h1>${text(heading)}</h1>
@@ -223,10 +224,7 @@ export class PageCall {
   /** The message above the content of the page, if there is one. */
   #message(values: Values = {}): Html {
     const { problem, notice, text } = this;
-    if (problem) {
-      const shown = text(problemText(problem), { requestId: problem.requestId });
-      return html`<p class="alert" role="alert" data-code="${problem.code}">${shown}</p>`;
-    }
+    if (problem) return alertOf(problem, text);
     if (notice?.isAlert) return html`<p class="alert" role="alert">${text(notice.text, values)}</p>`;
     return notice ? html`<p class="note" role="status">${text(notice.text, values)}</p>` : html``;
   }

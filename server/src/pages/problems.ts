@@ -1,5 +1,7 @@
-import type { Problem } from './call-api.ts';
+import { html, type Html } from '../http/html.ts';
 import type { TextName } from '../page-texts/texts.ts';
+import type { Problem } from './call-api.ts';
+import type { Text } from './layout.ts';
 
 /** The text for a refusal of the API. Texts of the API are never shown, because they are for developers. */
 const texts: Readonly<Record<string, TextName>> = {
@@ -61,6 +63,16 @@ const texts: Readonly<Record<string, TextName>> = {
 /** The general texts for other refusals: a faulty request, or a failure of the service. */
 export const problemText = ({ code, status, text }: Pick<Problem, 'code' | 'status' | 'text'>): TextName =>
   text ?? texts[code] ?? (status < 500 ? 'problemRequest' : 'problemUnknown');
+
+type Shown = Pick<Problem, 'code' | 'status' | 'text' | 'requestId' | 'retryAfterSeconds'>;
+
+/** The message about a refusal. Refusals by a limit say how long to wait, because `Retry-After` is for programs. */
+export function alertOf(problem: Shown, text: Text): Html {
+  const { code, status, requestId, retryAfterSeconds = 0 } = problem;
+  const minutes = String(Math.ceil(retryAfterSeconds / 60));
+  const wait = status === 429 ? html` ${text('minutesToWait', { minutes })}` : html``;
+  return html`<p class="alert" role="alert" data-code="${code}">${text(problemText(problem), { requestId })}${wait}</p>`;
+}
 
 /** The field that a refusal concerns, if the form has one. */
 const fieldsOfCodes: Readonly<Record<string, readonly string[]>> = {
