@@ -92,6 +92,17 @@ const permissionChecks = (): Request[] =>
     body: JSON.stringify({ permissions: ['documents:reader', 'documents:writer'] }),
   }));
 
+/** The hosted page on which people who are not signed in enter their address. */
+const signInPages = (): Request[] => [{ method: 'GET', path: `/apps/${appName}/sign-in`, headers: {} }];
+
+/** The hosted page with everything about an account, which asks the API about profile, sessions and organizations. */
+const accountPages = (): Request[] =>
+  numbered(sessionsInUse, (index) => ({
+    method: 'GET',
+    path: `/apps/${appName}/account`,
+    headers: { cookie: `session-token=${seeded.sessionToken(index)}` },
+  }));
+
 const introspections = (tokens: readonly string[]): Request[] =>
   numbered(sessionsInUse, (index) => ({
     method: 'POST',
@@ -202,6 +213,22 @@ export const scenarios: readonly Scenario[] = [
     requests: accessTokens,
     floorRequests: () =>
       numbered(organizationsInUse, (index) => ({ method: 'POST', path: `/tokens/${seeded.id(index)}`, headers: app })),
+  },
+  {
+    name: 'sign-in-page',
+    service: 'GET /apps/{app}/sign-in, the hosted page for people who are not signed in',
+    floor: oneSelect,
+    aim: 0.4,
+    requests: signInPages,
+    floorRequests: userFloor,
+  },
+  {
+    name: 'account-page',
+    service: `GET /apps/{app}/account, the hosted page of an account, ${sessionsInUse} sessions`,
+    floor: oneSelect,
+    aim: 0.1,
+    requests: accountPages,
+    floorRequests: userFloor,
   },
   {
     name: 'sign-in',

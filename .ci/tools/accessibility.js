@@ -4,15 +4,20 @@
  * faults, in light and dark, narrow and wide, English and Arabic.
  *
  *   .ci/tools/accessibility.sh
+ *
+ * With a folder as third argument, screenshots of the hosted pages are kept in it.
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { totpCode } from '../../server/dist/factors/totp.js';
+import { createGallery } from './screenshots.js';
 
-const [axeFile = '', packages = ''] = process.argv.slice(2);
+const [axeFile = '', packages = '', screenshots] = process.argv.slice(2);
 const origin = process.env['GATEHOUSE_URL'] ?? '';
 const { chromium } = createRequire(packages)('playwright-core');
 const axe = await readFile(axeFile, 'utf8');
 
+const password = 'Password@123JonDoeInc';
 const levels = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 const looks = [
   { colorScheme: 'light', locale: 'en', viewport: { width: 1280, height: 900 } },
@@ -43,7 +48,7 @@ async function inside(context, name) {
     ['firstName', 'Jon'],
     ['lastName', 'Doe'],
     ['email', `${name}@example.com`],
-    ['password', 'Password@123JonDoeInc'],
+    ['password', password],
   ])
     await page.locator(`[name=${field}]`).last().fill(value);
   await page.locator('button').last().click();
@@ -58,16 +63,82 @@ async function inside(context, name) {
     'organizations',
     choice,
     'organizations/members',
-    'sign-in',
   ];
   for (const address of pages) {
     await page.goto(hosted(address));
     await check(page, address);
   }
+  await page.goto(hosted('sign-in'));
+  await check(page, 'sign-in, signed in');
   await page.goto(hosted('account/second-factors'));
   await page.locator('form:has([value=add-passkey]) button').click();
   await page.locator('[role=alert]').first().waitFor();
   await check(page, 'account/second-factors, refused');
+  await page.close();
+}
+
+const press = (page, form) => Promise.all([page.waitForEvent('load'), page.locator(`${form} button`).first().click()]);
+const withField = (name) => `main form:has([name=${name}]:not([type=hidden]))`;
+
+/** Sends the form with these fields. */
+async function send(page, fields) {
+  for (const [name, value] of Object.entries(fields)) await page.locator(`[name=${name}]`).fill(value);
+  await press(page, withField(Object.keys(fields)[0]));
+}
+
+/** @returns {Promise<string>} what the newest mail to somebody contains */
+async function newestMail(email, part) {
+  const mailbox = await fetch(`${origin}/dev/mailbox?to=${email}`, { headers: { accept: 'application/json' } });
+  const { messages } = await mailbox.json();
+  return messages[0][part];
+}
+
+/** @param {string} text the secret in Base32 (RFC 4648, section 6) */
+function secretOf(text) {
+  const digits = text
+    .replaceAll(/\s/g, '')
+    .split('')
+    .map((digit) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(digit));
+  const bits = digits.map((digit) => digit.toString(2).padStart(5, '0')).join('');
+  return Uint8Array.from(bits.match(/.{8}/g) ?? [], (byte) => Number.parseInt(byte, 2));
+}
+
+/** Adds an authenticator app, signs in with it, and looks at each page on the way. */
+async function secondFactors(context, name) {
+  const page = await context.newPage();
+  const email = `${name}@example.com`;
+  await page.goto(hosted('verify'));
+  await send(page, { code: await newestMail(email, 'code') });
+  await check(page, 'account, verified');
+  await page.goto(hosted('account/second-factors'));
+  await press(page, 'form:has([name=step][value=add])');
+  await check(page, 'account/second-factors, new app');
+  const secret = secretOf(await page.locator('main code').innerText());
+  const code = () => totpCode(secret, Math.floor(Date.now() / 30_000));
+  await send(page, { code: 'wrong', verificationCode: 'wrong' });
+  await check(page, 'account/second-factors, new app, wrong code');
+  await send(page, { code: code(), verificationCode: await newestMail(email, 'code') });
+  await check(page, 'account/second-factors, recovery codes');
+  const [recoveryCode = ''] = (await page.locator('pre.codes').innerText()).split('\n');
+  await page.goto(hosted('account/second-factors'));
+  await check(page, 'account/second-factors, with an app');
+  await press(page, `[action$=sign-out]`);
+  await page.goto(hosted('sign-in'));
+  await send(page, { email });
+  await check(page, 'sign-in, password');
+  await send(page, { password: 'wrong-password' });
+  await check(page, 'sign-in, wrong password');
+  await send(page, { password });
+  await check(page, 'sign-in, second factor');
+  await send(page, { code: '000000' });
+  await check(page, 'sign-in, wrong second factor');
+  await press(page, 'form:has([name=factor][value=recovery-code])');
+  await check(page, 'sign-in, recovery code');
+  await send(page, { recoveryCode });
+  await check(page, 'account/second-factors, after a recovery code');
+  await page.goto(hosted('forgot-password'));
+  await send(page, { email });
+  await check(page, 'forgot-password, sent');
   await page.close();
 }
 
@@ -109,10 +180,13 @@ async function organizations(context, name) {
 }
 
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
+const gallery = screenshots === undefined ? undefined : createGallery(screenshots);
+await gallery?.prepare();
 const found = [];
 let looked = 0;
 
 async function check(page, address) {
+  if (page.url().includes('/apps/')) await gallery?.keep(page, page.viewportSize().width < 400 ? 'ar' : 'en', address);
   await page.evaluate(axe);
   const { violations } = await page.evaluate((values) => globalThis.axe.run({ runOnly: values }), levels);
   const { isWider, scheme } = await page.evaluate(() => ({
@@ -147,9 +221,11 @@ for (const look of looks) {
     await page.close();
   }
   await inside(context, look.locale);
+  await secondFactors(context, look.locale);
   await organizations(context, look.locale);
   await context.close();
 }
 await browser.close();
+await gallery?.writeIndex();
 process.stdout.write([...found, `${looked} pages looked at, ${found.length} breaches`, ''].join('\n'));
 process.exitCode = looked > 100 && found.length === 0 ? 0 : 1;

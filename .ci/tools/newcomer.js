@@ -164,7 +164,7 @@ async function follow(browser, { signIn, mailbox }, { name, hand, organization }
   await devices.send('WebAuthn.addVirtualAuthenticator', {
     options: { ...options, isUserVerified: true, automaticPresenceSimulation: true },
   });
-  await link(page, 'Manage second factors');
+  await link(page, 'Manage passkeys and second factors');
   await heading(page, 'Second factors');
   await shoot(page, 'second-factors');
   await button(page, 'Add a passkey');

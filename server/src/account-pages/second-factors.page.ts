@@ -27,6 +27,9 @@ const notices: Notices = new Map([
   ['required', { text: 'factorRequired', isAlert: true }],
 ]);
 
+/** For people who have a factor but did not use it: they lost it, or the policy does not accept it. */
+const unusableFactor = { text: 'factorUnusable', isAlert: true } as const;
+
 function factorItem(page: PageCall, { id, kind, name, createdAt }: FactorList['factors'][number]): Html {
   const { text, look } = page;
   const what = text(kind === 'passkey' ? 'passkey' : 'authenticatorApp');
@@ -65,6 +68,7 @@ async function show(page: PageCall): Promise<PageAnswer> {
   if (!answer.ok) return refusedSession(page, answer.problem);
   const list = factorList.parse(answer.body);
   page.readNotice(notices);
+  if (page.notice?.text === 'factorRequired' && list.factors.length > 0) page.notice = unusableFactor;
   const isAsked = isConfirmation(page) && (problem ?? page.notice) !== undefined;
   const needsConfirmation = isAsked || isConfirmable(problem);
   const items = html`<ul>

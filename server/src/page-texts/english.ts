@@ -137,9 +137,12 @@ export const englishPages = {
 
   // Second factors of the account.
   factorsTitle: 'Second factors',
-  manageFactors: 'Manage second factors',
+  manageFactors: 'Manage passkeys and second factors',
   factors: 'Your second factors',
   noFactors: 'You have no second factor. With one, your password alone is not enough to sign in.',
+  factorUnusable:
+    'In this session you can only change your second factors. Add one that you can use, remove one that you lost, ' +
+    'and sign in again.',
   factorRequired: '{{brandName}} requires a second factor. Add one before you go on.',
   factorRemoved: 'The second factor is removed. Your other sessions have ended.',
   added: 'Added {{time}}',

@@ -21,7 +21,7 @@ afterAll(async () => {
 const limited = (limits: NonNullable<SettingsPatch['limits']>) => createWorld(test, { settings: { limits } });
 const at = (world: World, page: string) => `/apps/${world.appName}/${page}`;
 
-/** Enters a wrong password again and again in a new browser. @returns the visitor, and the page that refuses to check */
+/** Enters a wrong password in a new browser until the page refuses to check it. @returns the visitor, and that page */
 async function exhaust(world: World, email: string) {
   const visitor = createVisitor(test);
   await visitor.open(at(world, 'sign-in'));
@@ -43,9 +43,7 @@ describe('a page after too many passwords', () => {
     const { visitor, page } = await exhaust(world, email);
     expect(page.status).toBe(429);
     expect(waitOf(page)).toBeGreaterThan(0);
-    expect(page.text).toContain(
-      `Please wait a while, or reset your password. Minutes to wait: ${minutesOf(page)}`,
-    );
+    expect(page.text).toContain(`Please wait a while, or reset your password. Minutes to wait: ${minutesOf(page)}`);
     expect(page.text).toContain(email);
     expect(await visitor.press('Sign in', { password })).toMatchObject({ status: 429 });
     expect((await visitor.open(at(world, 'account'))).path).toContain('/sign-in');

@@ -97,7 +97,7 @@ describe.skipIf(!isInstalled)(`the pages in a browser (skipped without ${executa
     await signUp(page, email);
     await page.goto(await linkTo(email));
     await page.getByRole('button', { name: 'Verify' }).click();
-    await page.getByRole('link', { name: 'Manage second factors' }).click();
+    await page.getByRole('link', { name: 'Manage passkeys and second factors' }).click();
     await shoot(page, 'factors');
     await page.getByRole('button', { name: 'Add an authenticator app' }).click();
     await page.getByRole('img').waitFor();

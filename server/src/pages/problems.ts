@@ -71,7 +71,9 @@ export function alertOf(problem: Shown, text: Text): Html {
   const { code, status, requestId, retryAfterSeconds = 0 } = problem;
   const minutes = String(Math.ceil(retryAfterSeconds / 60));
   const wait = status === 429 ? html` ${text('minutesToWait', { minutes })}` : html``;
-  return html`<p class="alert" role="alert" data-code="${code}">${text(problemText(problem), { requestId })}${wait}</p>`;
+  return html`<p class="alert" role="alert" data-code="${code}">
+    ${text(problemText(problem), { requestId })}${wait}
+  </p>`;
 }
 
 /** The field that a refusal concerns, if the form has one. */

@@ -84,7 +84,7 @@ async function addPasskey(visit: Visit): Promise<Person> {
   const { page } = visit;
   const person = await world.person({ verified: true });
   await enterPassword(visit, person);
-  await page.getByRole('link', { name: 'Manage second factors' }).click();
+  await page.getByRole('link', { name: 'Manage passkeys and second factors' }).click();
   await shoot(page, 'passkeys-none');
   await page.getByRole('button', { name: 'Add a passkey' }).click();
   await page.getByLabel('Name').fill('Laptop');
