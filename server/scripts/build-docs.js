@@ -52,6 +52,7 @@ async function build() {
   const manifest = {
     inputHash,
     full: hashOf(full),
+    fullBytes: Buffer.byteLength(full),
     assets: Object.fromEntries(assets.map(({ name, content }) => [name, hashOf(content)])),
     pages: pages.map(({ address, file, title, summary, group, page, markdown }) => {
       return { address, file, title, summary, group, page: hashOf(page), markdown: hashOf(markdown) };

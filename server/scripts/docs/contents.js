@@ -34,7 +34,7 @@ export const contents = [
       {
         address: '/docs/tutorial',
         source: 'docs/tutorial.md',
-        summary: 'From nothing to a small application that Gatehouse protects, in fifteen minutes.',
+        summary: 'After the quick start: a small application that Gatehouse protects, in fifteen minutes.',
       },
       {
         address: '/docs/concepts/overview',
@@ -120,7 +120,11 @@ export const contents = [
   {
     title: 'Operating',
     entries: [
-      operating('overview', 'Start, configure, back up, upgrade and monitor the service.', 'docs/guides/operating.md'),
+      operating(
+        'overview',
+        'Start, configure, back up, upgrade and monitor the service; rotate signing keys and the master key.',
+        'docs/guides/operating.md',
+      ),
       operating('deployment', 'Docker, Compose, systemd, Caddy and nginx.', 'docs/guides/deployment.md'),
       operating(
         'high-availability',

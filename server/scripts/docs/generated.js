@@ -55,7 +55,7 @@ const block = (language, code) => `\`\`\`${language}\n${code}\n\`\`\``;
 const paragraphs = (...parts) => `${parts.filter(Boolean).join('\n\n')}\n`;
 
 /** @param {string} text @returns {string} its first sentence, in one line */
-const firstSentence = (text) => (/^.*?[.:](?=\s|$)/s.exec(text)?.[0] ?? text).replaceAll('\n', ' ');
+const firstSentence = (text) => (/^.*?(?<!e\.g)\.(?=\s|$)/s.exec(text)?.[0] ?? text).replaceAll(/\s*\n\s*/g, ' ');
 
 /** @param {OpenApi} openApi @param {Parameter} parameter @returns {Parameter} */
 const parameterOf = (openApi, parameter) =>

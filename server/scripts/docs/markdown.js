@@ -108,20 +108,20 @@ export function createRenderer(resolveLink) {
   }
 }
 
+/** Code, in which nothing is a link, or a link. */
+const codeOrLink = /^```[^]*?^```$|\[((?:`[^`]*`|[^[\]`])*)\]\((\S+?)\)|`[^`\n]*`/gm;
+
 /**
- * The Markdown that the service serves: its links lead to the Markdown of other pages.
+ * The Markdown that the service serves: its links lead to the Markdown of other pages. Of a link to a file that the
+ * service does not serve, the text remains.
  *
  * @param {string} markdown @param {string} source @param {ResolveLink} resolveLink
  */
 export function withAddresses(markdown, source, resolveLink) {
-  const toTwin = (/** @type {string} */ address) => address.replace(/^(\/(?:docs|errors)\/[^#]+)/, '$1.md');
-  const pieces = markdown.split(/(^```[^]*?^```$|`[^`\n]*`)/m);
-  const rewritten = pieces.map((piece, index) => {
-    if (index % 2 === 1) return piece;
-    return piece.replaceAll(/\]\((\S+?)\)/g, (_, link) => {
-      const address = resolveLink(link, source);
-      return address === undefined ? ']' : `](${toTwin(address)})`;
-    });
+  const toTwin = (/** @type {string} */ address) => address.replace(/^(\/docs\/[^#]+|\/errors(?:\/[^#]+)?)/, '$1.md');
+  return markdown.replaceAll(codeOrLink, (found, text, link) => {
+    if (link === undefined) return found;
+    const address = resolveLink(link, source);
+    return address === undefined ? text : `[${text}](${toTwin(address)})`;
   });
-  return rewritten.join('');
 }

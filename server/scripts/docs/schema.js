@@ -30,7 +30,9 @@ export function resolve(document, schema) {
   return name === undefined ? schema : resolve(document, document.components.schemas[name] ?? {});
 }
 
-/** @param {WithSchemas} document @param {Schema} given @returns {unknown} an example value of the schema */
+/**
+ * @param {WithSchemas} document @param {Schema} given @returns {unknown} an example value, without ignored fields
+ */
 export function exampleOf(document, given) {
   const schema = resolve(document, given);
   if (schema.examples?.length) return schema.examples[0];
@@ -40,7 +42,9 @@ export function exampleOf(document, given) {
   if (first) return exampleOf(document, first);
   if (schema.properties)
     return Object.fromEntries(
-      Object.entries(schema.properties).map(([name, property]) => [name, exampleOf(document, property)]),
+      Object.entries(schema.properties)
+        .filter(([, { description = '' }]) => !description.startsWith('Accepted and ignored'))
+        .map(([name, property]) => [name, exampleOf(document, property)]),
     );
   if (schema.items) return [exampleOf(document, schema.items)];
   const [type] = [schema.type ?? 'object'].flat();

@@ -38,10 +38,13 @@ function writtenDrafts() {
   return Promise.all(entries.map(async (entry) => ({ ...entry, markdown: await readSource(entry.source) })));
 }
 
+/** Removes the notes for `scripts/quick-start.js`, which say why it does not run a block. @param {string} markdown */
+const withoutNotes = (markdown) => markdown.replaceAll(/^( *```bash\n) *# not pasted.*\n/gm, '$1');
+
 /** @param {string} source a file, or a section of it by its anchor */
 async function readSource(source) {
   const [path = '', anchor] = source.split('#');
-  const text = await readText(path);
+  const text = withoutNotes(await readText(path));
   if (anchor === undefined) return text;
   const section = text.split(/^(?=## )/m).find((part) => slugOf(part.slice(3, part.indexOf('\n'))) === anchor);
   if (section === undefined) throw new Error(`${path} has no section ${anchor}`);
@@ -126,13 +129,23 @@ async function generatedDrafts() {
   return pages.map((page) => ({ ...page, source: page.address }));
 }
 
+/** @param {string} source @param {string} markdown @returns {string[]} anchors on a page that is a section of a file */
+const headingsOf = (source, markdown) =>
+  source.includes('#') ? Array.from(markdown.matchAll(/^##+ (.*)$/gm), ([, heading = '']) => slugOf(heading)) : [];
+
 /**
  * @param {readonly Draft[]} drafts
  * @returns {import('./markdown.js').ResolveLink} files of the documentation become paths; links to other files are
  *   removed
  */
 function linksBetween(drafts) {
-  const addresses = new Map(drafts.map(({ source, address }) => [source, address]));
+  const sections = drafts.flatMap(({ source, address, markdown }) =>
+    headingsOf(source, markdown).map((anchor) => ({ source: `${source.split('#')[0]}#${anchor}`, address, anchor })),
+  );
+  const addresses = new Map([
+    ...sections.map(({ source, address, anchor }) => /** @type {const} */ ([source, `${address}#${anchor}`])),
+    ...drafts.map(({ source, address }) => /** @type {const} */ ([source, address])),
+  ]);
   const own = new Set(drafts.map(({ address }) => address));
   return (link, source) => {
     if (/^[a-z]+:/.test(link)) return link;

@@ -45,7 +45,7 @@ const invitation = z
     orgId: outputId('the organization'),
     organizationName: name('Name of the organization.', 'Acme'),
     email: name('Invited address.', 'jon.doe@example.com'),
-    role: name('Offered role: ORG_OWNER, ORG_USER_MANAGER or a role key.', 'writer'),
+    role: name('Offered role: ORG_OWNER, ORG_USER_MANAGER or a role key.', 'reader'),
     status: name('Status of the invitation.', 'accepted'),
     createdAt: time('When it was sent'),
     expiresAt: time('Until when it can be accepted'),

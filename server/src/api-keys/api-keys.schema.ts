@@ -54,7 +54,7 @@ export const createApiKey = z
   .meta({
     id: 'CreateApiKeyRequest',
     description: 'A new API key of an organization. Send either `roles` or `permissions`.',
-    examples: [{ name: 'nightly export', permissions: ['documents:reader'] }],
+    examples: [{ name: 'nightly export', permissions: ['documents:read'] }],
   });
 
 export const createMyApiKey = z
@@ -63,7 +63,7 @@ export const createMyApiKey = z
   .meta({
     id: 'CreateMyApiKeyRequest',
     description: 'A new personal API key for one organization. Send either `roles` or `permissions`.',
-    examples: [{ organizationId: '118273645546213224', name: 'my laptop', permissions: ['documents:reader'] }],
+    examples: [{ organizationId: '118273645546213224', name: 'my laptop', permissions: ['documents:read'] }],
   });
 
 export type NewApiKeyBody = Readonly<z.output<typeof createApiKey>>;

@@ -55,7 +55,7 @@ const invitation = z
     email: z.string().meta({ description: 'The invited address.', examples: ['jon.doe@example.com'] }),
     role: z.string().meta({
       description: 'The offered role: the key of a role, `ORG_OWNER` or `ORG_USER_MANAGER`.',
-      examples: ['writer'],
+      examples: ['reader'],
     }),
     status: z.enum(statusNames).meta({ description: `${meanings}.`, examples: ['pending'] }),
     invitedBy: z

@@ -35,12 +35,12 @@ export const addUser = z
       .array(roleReference)
       .min(1, { error: 'Send at least one role.' })
       .max(100, { error: 'At most 100.' })
-      .meta({ description: 'Roles to add to those that the user has.', examples: [['reader', 'writer']] }),
+      .meta({ description: 'Roles to add to those that the user has.', examples: [['reader']] }),
   })
   .meta({ id: 'AddUserToOrganizationRequest', description: 'Roles to grant.' });
 
 export const userAdded = z
-  .object({ message: message('User 118273645546213377 added to 118273645546213376 as reader, writer') })
+  .object({ message: message('User 118273645546213377 added to 118273645546213376 as reader') })
   .meta({ id: 'AddUserToOrganizationResult', description: 'The roles are added.' });
 
 export const setUserRoles = z
@@ -50,13 +50,13 @@ export const setUserRoles = z
       .max(300, { error: 'At most 300.' })
       .meta({
         description: 'All roles of the user in the organization. An empty list removes every role.',
-        examples: [['reader', 'writer']],
+        examples: [['reader']],
       }),
   })
   .meta({ id: 'SetOrganizationUserRolesRequest', description: 'The new roles of the user.' });
 
 export const userRolesSet = z
-  .object({ message: message('User 118273645546213377 now has reader, writer in organization 118273645546213376') })
+  .object({ message: message('User 118273645546213377 now has reader in organization 118273645546213376') })
   .meta({ id: 'SetOrganizationUserRolesResult', description: 'The roles are updated.' });
 
 export const userRemoved = z

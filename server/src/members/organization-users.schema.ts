@@ -13,7 +13,7 @@ export const organizationUser = z
     firstName: z.string().meta({ description: 'Given name.', examples: ['Jon'] }),
     lastName: z.string().meta({ description: 'Family name.', examples: ['Doe'] }),
     displayName: z.string().meta({ description: 'Given and family name.', examples: ['Jon Doe'] }),
-    roles: z.array(z.string()).meta({ description: 'Roles held in the organization.', examples: [['writer']] }),
+    roles: z.array(z.string()).meta({ description: 'Roles held in the organization.', examples: [['reader']] }),
     managerRoles: z
       .array(z.enum(['ORG_OWNER', 'ORG_USER_MANAGER']))
       .meta({ description: 'Manager roles held in the organization.', examples: [['ORG_USER_MANAGER']] }),

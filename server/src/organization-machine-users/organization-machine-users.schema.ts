@@ -10,7 +10,7 @@ const userName = visibleName({ max: 200 }).meta(userNameMeta);
 const roles = z
   .array(roleReference)
   .max(100, { error: 'At most 100.' })
-  .meta({ description: 'All roles of the machine user in the organization.', examples: [['writer']] });
+  .meta({ description: 'All roles of the machine user in the organization.', examples: [['reader']] });
 
 const managerRole = z.literal('ORG_USER_MANAGER', {
   error: 'Must be ORG_USER_MANAGER: a machine user cannot be an owner.',
@@ -56,7 +56,7 @@ export const organizationMachineUser = z
   .object({
     id: machineUserId,
     userName: z.string().meta(userNameMeta),
-    roles: z.array(z.string()).meta({ description: 'Roles held in the organization.', examples: [['writer']] }),
+    roles: z.array(z.string()).meta({ description: 'Roles held in the organization.', examples: [['reader']] }),
     managerRoles: z
       .array(z.literal('ORG_USER_MANAGER'))
       .meta({ description: 'Manager roles held in the organization.', examples: [['ORG_USER_MANAGER']] }),

@@ -4,7 +4,7 @@ import { type Call, type Route, route } from '../calls/route.ts';
 import { anyQuery } from '../http/any-query.ts';
 import { ApiError } from '../http/errors.ts';
 import { ifServed, sendPage, sendText, wantsMarkdown } from './documentation-answers.ts';
-import { documentationPages, fullText } from './documentation.ts';
+import { documentationPages, fullText, fullTextMegabytes } from './documentation.ts';
 import { counterparts } from './documented-pages.ts';
 import { varyBy } from '../http/negotiated.ts';
 
@@ -19,8 +19,8 @@ function listForPrograms(publicUrl: string): string {
     '> Users, sessions, organizations, roles, invitations and machine tokens of many apps over HTTP.',
     [
       `The API as data: [openapi.json](${publicUrl}/openapi.json).`,
-      `All pages in one text: [llms-full.txt](${publicUrl}/llms-full.txt).`,
-      `Every error code: [errors](${publicUrl}/errors).`,
+      `All pages in one text: [llms-full.txt](${publicUrl}/llms-full.txt), ${fullTextMegabytes()} MB.`,
+      `Every error code: [errors](${publicUrl}/errors.md).`,
     ].join(' '),
     ...sections,
     '',

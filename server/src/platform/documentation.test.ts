@@ -149,6 +149,45 @@ describe('pages', () => {
     }
   });
 
+  it.each(documentationPages().map(({ address }) => address))('%s has no note for the checks', async (address) => {
+    const bodies = await Promise.all([get(address, browser), get(`${address}.md`)]);
+    expect(bodies.filter(({ body }) => body.includes('# not pasted'))).toEqual([]);
+  });
+
+  it.each(documentationPages().map(({ address }) => address))(
+    '%s has no brackets in its Markdown that are not a link',
+    async (address) => {
+      const { body } = await get(`${address}.md`);
+      const prose = body.replaceAll(/^ *```[^]*?^ *```$|`[^`]*`/gm, '');
+      expect(prose.match(/\[[^\]]*\](?!\().*/g)).toBeNull();
+    },
+  );
+
+  it('keep the text of a link to a file that is not served', async () => {
+    const { body } = await get('/docs/recipes/express.md');
+    expect(body).toMatch(/[^[]examples\/protect-express[^\]]/);
+  });
+
+  it('lead to a heading of the quick start', async () => {
+    expect((await get('/docs/guides/hosted-pages.md')).body).toContain('](/docs/quick-start.md#in-the-browser)');
+    expect((await get('/docs/guides/hosted-pages', browser)).body).toContain('"/docs/quick-start#in-the-browser"');
+  });
+
+  it.each([
+    ['signUp', 'orgId'],
+    ['requestPasswordReset', 'orgId'],
+    ['resetPassword', 'orgId'],
+    ['inviteOwner', 'userId'],
+    ['inviteManager', 'userId'],
+    ['inviteMember', 'userId'],
+  ])('of %s send no %s, which is ignored', async (operationId, field) => {
+    const { body } = await get(`/docs/api/${operationId}.md`);
+    const samples = Array.from(body.matchAll(/^```(?:bash|typescript)\n([^]*?)^```$/gm), ([, sample]) => sample);
+    expect(samples).toHaveLength(2);
+    expect(samples.join('\n').match(new RegExp(`\\b${field}"?:`))).toBeNull();
+    expect(body).toContain(`| \`${field}\` |`);
+  });
+
   it('show HTML of the Markdown as text', async () => {
     const { body } = await get('/docs/guides/mail', browser);
     expect(body.match(/<script/g)).toHaveLength(1);
@@ -171,8 +210,27 @@ describe('lists for programs', () => {
     expect(body.split('\n').filter((line) => line.startsWith('- ') && !/^- \[.+\]\(\S+\): \S/.test(line))).toEqual([]);
   });
 
-  it('have everything in one text', async () => {
+  it('describe each page in whole sentences', async () => {
+    const summaries = documentationPages()
+      .filter(({ group }) => group !== 'decisions')
+      .map(({ address, summary }) => [address, summary]);
+    expect(summaries.filter(([, summary = '']) => !/[^.]\.$/.test(summary) || /\be\.g\.$/.test(summary))).toEqual([]);
+  });
+
+  it('name the Markdown of the error codes, which leads to each code', async () => {
+    expect((await get('/llms.txt')).body).toContain('](http://127.0.0.1:3000/errors.md)');
+    const { headers, body } = await get('/errors.md');
+    expect(headers['content-type']).toBe('text/markdown; charset=utf-8');
+    const links = Array.from(body.matchAll(/\]\(\/errors\/(\w+)\.md\)/g), ([, code]) => code);
+    expect(new Set(links)).toEqual(new Set(Object.keys(errorCodes)));
+    expect(body.split('\n').filter((line) => line.startsWith('| ') && line.split(' | ').length !== 3)).toEqual([]);
+    expect((await get('/errors', browser)).body).toContain('href="/errors.md"');
+  });
+
+  it('have everything in one text, whose size they state', async () => {
     const { body } = await get('/llms-full.txt');
+    const size = (Buffer.byteLength(body) / 1e6).toFixed(1);
+    expect((await get('/llms.txt')).body).toContain(`/llms-full.txt), ${size} MB.`);
     for (const heading of ['# Quick start', '# Organizations', '# Update an organization', '# Changelog'])
       expect(`\n${body}`.includes(`\n${heading}\n`)).toBe(true);
   });
@@ -241,7 +299,15 @@ describe('DOCS=off', () => {
   it('disables every page, and does not affect the API', async () => {
     const off = await buildTestApp({ env: { DOCS: 'off' } });
     const paths = ['/', '/docs', '/docs/', '/docs.md', '/docs/tutorial', '/docs/guides/mail', '/docs/guides/mail.md'];
-    const others = ['/llms.txt', '/llms-full.txt', '/openapi.json', '/errors', '/errors/access_denied', '/nonsense'];
+    const others = [
+      '/llms.txt',
+      '/llms-full.txt',
+      '/openapi.json',
+      '/errors',
+      '/errors.md',
+      '/errors/access_denied',
+      '/nonsense',
+    ];
     try {
       const asset = /src="([^"]+)"/.exec((await get('/docs/guides/mail', browser)).body)?.[1] ?? '';
       for (const url of [...paths, ...others, asset, ...Object.keys(counterparts)]) {

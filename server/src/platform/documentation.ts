@@ -24,6 +24,8 @@ interface Manifest {
   readonly assets: Readonly<Record<string, string>>;
   /** Hash of the whole documentation in one text. */
   readonly full: string;
+  /** Its size. */
+  readonly fullBytes: number;
 }
 
 const types: Readonly<Record<string, string>> = {
@@ -43,7 +45,7 @@ const directories = [
   new URL('../documentation/', import.meta.url),
   new URL('../../dist/documentation/', import.meta.url),
 ];
-const nothing: Manifest = { pages: [], assets: {}, full: '' };
+const nothing: Manifest = { pages: [], assets: {}, full: '', fullBytes: 0 };
 
 let known: { readonly directory: URL; readonly manifest: Manifest } | undefined;
 
@@ -88,6 +90,9 @@ export const markdownText = ({ file, markdown }: DocumentationPage): Negotiable 
 
 /** The whole documentation in one text. */
 export const fullText = (): Negotiable => fileOf('llms-full.txt', documentation().manifest.full, pageCaching);
+
+/** The size of {@link fullText} in MB, with one decimal place. */
+export const fullTextMegabytes = (): string => (documentation().manifest.fullBytes / 1e6).toFixed(1);
 
 /** The file that pages load under this name (with a hash in it), or undefined. */
 export function findDocumentationAsset(name: string): Negotiable | undefined {

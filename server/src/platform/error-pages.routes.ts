@@ -5,7 +5,7 @@ import { errorsOf } from '../openapi/route-errors.ts';
 import { type Call, type Route, route } from '../calls/route.ts';
 import { anyQuery } from '../http/any-query.ts';
 import { ifServed } from './documentation-answers.ts';
-import { codePage, codePageMarkdown, type ErrorEntry, indexPage } from './error-pages.ts';
+import { codePage, codePageMarkdown, type ErrorEntry, indexPage, indexPageMarkdown } from './error-pages.ts';
 import type { Html } from '../http/html.ts';
 
 /** Styles are loaded from this server, and nothing else. */
@@ -63,6 +63,18 @@ export function errorPageRoutes(routes: () => readonly Route[]): Route[] {
       response: { status: 200, description: 'The page.' },
       errors: ['route_not_found'],
       handler: ifServed((call: Call) => sendPage(call, indexPage())),
+    }),
+
+    route({
+      ...page,
+      method: 'GET',
+      url: '/errors.md',
+      operationId: 'listErrorPagesAsMarkdown',
+      summary: 'Error codes as Markdown',
+      description: 'All error codes with status and meaning, for programs that read text.',
+      response: { status: 200, description: 'The text.' },
+      errors: ['route_not_found'],
+      handler: ifServed((call: Call) => sendMarkdown(call, indexPageMarkdown())),
     }),
 
     route({

@@ -100,16 +100,28 @@ const indexRow = ([code, [status, title, detail]]: readonly [string, readonly [n
     <td>${title}. <span class="quiet">${proseOf(detail)}</span></td>
   </tr>`;
 
+const codesByStatus = () => Object.entries(errorCodes).toSorted(([, [a]], [, [b]]) => a - b);
+
+const aboutCodes =
+  'Every refusal is a problem document (RFC 9457) with one of these codes. A code keeps its meaning and its status.';
+
+/** The page of all codes as Markdown. Its links lead to the Markdown of each code. */
+export function indexPageMarkdown(): string {
+  const rows = codesByStatus().map(
+    ([code, [status, title, detail]]) => `| ${status} | [\`${code}\`](/errors/${code}.md) | ${title}. ${detail} |`,
+  );
+  return `# Error codes\n\n${aboutCodes}\n\n| Status | Code | Meaning |\n| --- | --- | --- |\n${rows.join('\n')}\n`;
+}
+
 /** The page of all codes, by status. */
 export function indexPage(): Html {
-  const rows = Object.entries(errorCodes).toSorted(([, [a]], [, [b]]) => a - b);
+  const rows = codesByStatus();
   return layout(
     'Error codes',
     html`<nav><a href="/docs">API reference</a></nav>
       <h1>Error codes</h1>
-      <p>
-        Every refusal is a problem document (RFC 9457) with one of these codes. A code keeps its meaning and its status.
-      </p>
+      <p>${aboutCodes}</p>
+      <p class="quiet"><a href="/errors.md">Markdown</a></p>
       <table>
         <thead>
           <tr>

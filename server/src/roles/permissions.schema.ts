@@ -25,13 +25,13 @@ export type PermissionsToCheck = z.output<typeof checkPermissions>;
 
 const result = z
   .object({
-    permission: z.string().meta({ description: 'The checked permission.', examples: ['documents:write'] }),
+    permission: z.string().meta({ description: 'The checked permission.', examples: ['documents:read'] }),
     allowed: z.boolean().meta({ description: 'Whether the user has the permission.', examples: [true] }),
     grantedBy: z.array(z.string()).meta({
       description:
         'Keys of the roles that give the permission to the user; `ORG_OWNER` if the app lets owners have every ' +
         'permission.',
-      examples: [['writer']],
+      examples: [['reader']],
     }),
     reason: z
       .enum([

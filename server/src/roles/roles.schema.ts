@@ -17,19 +17,19 @@ export const roleKey = z
     error: 'Must be 1 to 64 of letters, digits, space, _, . and -, beginning with a letter or digit.',
   })
   .refine((key) => !isBuiltIn(key), { error: 'This name, in any spelling, is reserved for a built-in role.' })
-  .meta({ description: 'Key of the role.', examples: ['writer'] });
+  .meta({ description: 'Key of the role.', examples: ['reader'] });
 
 /** A role of an organization. */
 export const role = z
   .strictObject({
     key: roleKey,
-    displayName: visibleName({ max: 200 }).meta({ description: 'Name of the role for people.', examples: ['Writer'] }),
+    displayName: visibleName({ max: 200 }).meta({ description: 'Name of the role for people.', examples: ['Reader'] }),
     allowedPermissions: z
       .array(text({ min: 1, max: 200 }))
       .max(500, { error: 'At most 500.' })
       .meta({
         description: 'Permissions of the role: free strings.',
-        examples: [['documents:read', 'documents:write']],
+        examples: [['documents:read']],
       }),
   })
   .meta({ id: 'Role', description: 'A role with its permissions.' });
@@ -43,13 +43,13 @@ export const roles = z
   .refine((list) => new Set(list.map(({ key }) => key)).size === list.length, { error: 'Each key only once.' })
   .meta({
     description: 'Roles of the organization.',
-    examples: [[{ key: 'writer', displayName: 'Writer', allowedPermissions: ['documents:write'] }]],
+    examples: [[{ key: 'reader', displayName: 'Reader', allowedPermissions: ['documents:read'] }]],
   });
 
 /** The role key in a grant: a role of the organization or, with `global:`, a predefined role of the app. */
 export const roleReference = text({ min: 1, max: 100 }).meta({
   description: 'Key of a role of the organization, or of a predefined one with its prefix `global:`.',
-  examples: ['writer'],
+  examples: ['reader'],
 });
 
 /** A role in a response, including predefined roles. */
@@ -57,12 +57,12 @@ export const grantableRole = z
   .object({
     key: z.string().meta({
       description: 'Key of the role; keys of predefined roles begin with `global:`.',
-      examples: ['writer'],
+      examples: ['reader'],
     }),
-    displayName: z.string().meta({ description: 'Name of the role for people.', examples: ['Writer'] }),
+    displayName: z.string().meta({ description: 'Name of the role for people.', examples: ['Reader'] }),
     allowedPermissions: z
       .array(z.string())
-      .meta({ description: 'Permissions that the role gives.', examples: [['documents:read', 'documents:write']] }),
+      .meta({ description: 'Permissions that the role gives.', examples: [['documents:read']] }),
   })
   .meta({ id: 'GrantableRole', description: 'A role that can be granted.' });
 
@@ -88,7 +88,7 @@ const addressedKey = text({ min: 1, max: 100 });
 
 export const roleParams = z.strictObject({
   orgId: idOf('the organization'),
-  key: addressedKey.meta({ description: 'Key of the role.', examples: ['writer'] }),
+  key: addressedKey.meta({ description: 'Key of the role.', examples: ['reader'] }),
 });
 
 export const createPredefinedRoles = z

@@ -104,7 +104,7 @@ export const membership = z
     id: outputId('the organization'),
     name: z.string().meta({ description: 'Name of the organization.', examples: ['Acme'] }),
     status: z.enum(['Active', 'Inactive']).meta({ description: 'Status of the organization.', examples: ['Active'] }),
-    roles: z.array(z.string()).meta({ description: 'Roles held there.', examples: [['writer']] }),
+    roles: z.array(z.string()).meta({ description: 'Roles held there.', examples: [['reader']] }),
     managerRoles: z
       .array(z.enum(['ORG_OWNER', 'ORG_USER_MANAGER']))
       .meta({ description: 'Manager roles in the organization.', examples: [['ORG_OWNER']] }),
