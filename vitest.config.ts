@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** About the embedded database alone, so that a run on a server learns nothing from them. */
 const aboutEmbedded = ['server/src/db/embedded.test.ts', 'server/src/db/directory-lock.test.ts'];
 
-/** What takes longest begins first, so that one worker does not go on alone at the end. */
+/** The longest test files start first, so that no single worker runs alone at the end. */
 const longest = [
   'main.test',
   'workers.test',
@@ -37,7 +37,7 @@ export default defineConfig({
     isolate: false,
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
-    // What hangs is ended; what is slow, on a busy machine, is not taken for it.
+    // Ends tests that hang. The limit is high enough for slow tests on a busy machine.
     testTimeout: 300_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },

@@ -13,7 +13,7 @@ type Figure = (typeof figures)[number];
 
 /** The cost of one request; undefined if the kernel or the database does not report it. */
 export interface Cost {
-  /** In milliseconds. */
+  /** Duration in milliseconds. */
   readonly processor: ProcessorTime | undefined;
   /** Statements sent to the database, including `BEGIN` and `COMMIT`. */
   readonly statements: number | undefined;

@@ -14,7 +14,7 @@ import { appName, password } from './seed.ts';
 export interface Running {
   readonly pid: number;
   readonly url: string;
-  /** From spawn to the first 200 of `/readyz`. */
+  /** Time from spawn to the first 200 of `/readyz`. */
   readonly readyMs: number;
   /** CPU time of all its threads until then; NaN if the kernel is not Linux. */
   readonly processorMs: number;

@@ -73,7 +73,7 @@ export interface Watched {
   readonly postmaster: number | undefined;
 }
 
-/** By thread or process. Threads and processes that end during the measurement are omitted. */
+/** CPU time by thread or process. Threads and processes that end during the measurement are omitted. */
 function spentSoFar({ pid, postmaster }: Watched): ReadonlyMap<string, Spent> {
   const spent = new Map<string, Spent>();
   const note = (directory: string, partOf: () => Part | undefined) => {

@@ -35,7 +35,7 @@ async function prepare(options: Options, database: BenchDatabase): Promise<Prepa
   const db = await database.open();
   try {
     const appId = await seed(db);
-    // Otherwise the service would do this during the measurement.
+    // Otherwise, the service would do this work during the measurement.
     for (let next = await findUnsearchable(db); next; next = await findUnsearchable(db)) {
       await indexOrganization(db, next.appId, next.orgId);
     }

@@ -4,7 +4,7 @@ import type { Running } from './processes.ts';
 
 /** The cost of a start, and of an idle service. */
 export interface Start {
-  /** From spawn to the first 200 of `/readyz`. */
+  /** Time from spawn to the first 200 of `/readyz`. */
   readonly readyMs: number;
   /** CPU time of the whole process until then. */
   readonly processorMs: number;

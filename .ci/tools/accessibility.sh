@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The pages of the service by axe-core, in Chromium.
+# Checks the pages of the service with axe-core in Chromium.
 #
 #   .ci/tools/accessibility.sh DIRECTORY [SCREENSHOTS]     an empty directory for tools; `npm run build` comes first
 set -euo pipefail

@@ -23,7 +23,7 @@ const binaries = '/usr/lib/postgresql/15/bin';
 const haproxy = '/usr/sbin/haproxy';
 const deadlineMs = 120_000;
 const writers = 4;
-/** Number of writes to acknowledge before the primary dies, after the promotion, and after the old primary is back. */
+/** Writes to acknowledge before the primary is killed, after the promotion, and after the old primary is back. */
 const writesPerPhase = 40;
 const password = 'Password@123JonDoeInc';
 
@@ -101,7 +101,7 @@ async function startPrimary(primary, secret) {
   const server = { key: join(primary.directory, 'server.key'), certificate: join(primary.directory, 'server.crt') };
   runAsPostgres('/usr/bin/openssl', ...certificateOptions, '-keyout', server.key, '-out', server.certificate);
   await appendFile(join(primary.directory, 'postgresql.auto.conf'), 'ssl = on\n');
-  // As in the guide: the service uses TLS and a password; the check of HAProxy and the standby do not.
+  // The settings of the guide: the service uses TLS and a password; the check of HAProxy and the standby do not.
   const access = [
     'hostssl gatehouse gatehouse 127.0.0.1/32 scram-sha-256',
     'host postgres haproxy_check 127.0.0.1/32 trust',
@@ -207,7 +207,7 @@ function callsTo(port) {
 }
 
 /**
- * Writes until it is told to stop or the service is gone, and records the results.
+ * Writes until it is stopped or the service has ended, and records the results.
  *
  * @param {ReturnType<typeof callsTo>['call']} call
  */
@@ -319,7 +319,7 @@ try {
     try {
       kill(server);
     } catch {
-      // It does not run.
+      // The process does not run.
     }
   }
   await rm(directory, { recursive: true });

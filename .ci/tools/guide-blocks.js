@@ -10,7 +10,7 @@ import { join } from 'node:path';
 const [target = ''] = process.argv.slice(2);
 const pages = ['guides/typescript-sdk', 'recipes/fastify', 'recipes/hono', 'recipes/next'];
 
-/** What the text around the blocks gives to the reader. */
+/** Declarations that the text around the blocks provides. */
 const given = ['baseUrl', 'clientId', 'clientSecret', 'organizationId', 'orgId', 'sessionToken'];
 
 /** @param {string} page @returns {Promise<[file: string, code: string][]>} */

@@ -49,7 +49,7 @@ async function startInTerminal(directory, port) {
   return { signIn: addressOf('Sign-in'), mailbox: addressOf('Mailbox'), stop };
 }
 
-/** How a person works: with the mouse, or with the keyboard alone. */
+/** The input device of a person: the mouse, or the keyboard alone. */
 const mouse = {
   /** @param {Page} _page @param {Locator} target */
   press: (_page, target) => target.click(),

@@ -231,7 +231,7 @@ export async function generate(url: string, appId: string, size: Size, note: (te
     await withoutIndexes(client, Object.keys(rowsOf), () => fill(client, appId, size, note));
     for (const statement of totals) await client.query(statement);
     await client.query('VACUUM (ANALYZE)');
-    // Otherwise it is written while the first requests are measured.
+    // Otherwise, the database writes these data while the first requests are measured.
     await client.query('CHECKPOINT');
   });
 }

@@ -75,12 +75,12 @@ const names = ids.flatMap((id) => [`${pascal(id)}Data`, `${pascal(id)}Responses`
 const text = `// Generated from docs/openapi.json.
 import type { ${names.join(', ')} } from './types.gen.ts';
 
-/** What each operation takes and answers. */
+/** The parameters and the response of each operation. */
 export interface OperationTypes {
 ${ids.map((id) => `  ${id}: { data: ${pascal(id)}Data; responses: ${pascal(id)}Responses };`).join('\n')}
 }
 
-/** How each operation is sent. */
+/** Method, path and body of each operation. */
 export const operations = {
 ${operations.map((operation) => describe(...operation)).join('\n')}
 } as const;

@@ -266,7 +266,7 @@ export function createAuthenticator(options: AuthenticatorOptions) {
       throw error;
     });
 
-  /** Tries one verifier after the other, because unverified claims must not select the keys. */
+  /** Tries each verifier in turn, because unverified claims must not select the keys. */
   async function byJwt(token: string, requirement: Requirement): Promise<Outcome> {
     if (!verifiers) return refuse(401, 'unauthenticated');
     const person = await claimsOf(verifiers.user, token);

@@ -134,8 +134,7 @@ export function createTransport(options: ClientOptions): Transport {
     const response = await call(origin + request.path, {
       method: request.method,
       headers,
-      // Not `error`, which runtimes at the edge refuse. A redirect is never followed, because it would forward the
-      // token.
+      // Edge runtimes refuse `error`. A redirect is never followed, because it would forward the token.
       redirect: 'manual',
       signal: one.signal ? AbortSignal.any([one.signal, timeout]) : timeout,
       ...(request.body !== undefined && { body: request.body }),

@@ -132,7 +132,7 @@ for (const block of document.querySelectorAll('[data-passkey]')) {
   const offer = install(block);
   block.hidden = false;
   if (block.dataset.autofill && (await PublicKeyCredential.isConditionalMediationAvailable?.())) {
-    // Without options there is no autofill. The button asks again, and shows the fault.
+    // Without options, autofill is not started. The button requests options again, and shows the error.
     offer().catch(() => undefined);
   }
 }

@@ -55,7 +55,7 @@ export class Groups {
     return detected;
   }
 
-  /** As few groups as it takes to keep a guard of each set. */
+  /** The smallest number of groups that keeps a guard of each set. */
   #divide(guards: readonly number[]): number[][] {
     const groups: number[][] = [];
     for (const id of guards) {

@@ -116,7 +116,7 @@ class Trial {
     return new Set([...this.#open.values()].filter((mutant) => !harmlessnessOf(mutant)).map(roomOf));
   }
 
-  /** Tries the guards of a room with the tests of this room, which were written for what is special in it. */
+  /** Runs the tests of a directory against the guards of this directory. */
   async #runRoom(room: string): Promise<void> {
     const guards = [...this.#open.values()].filter((mutant) => roomOf(mutant) === room).map(({ id }) => id);
     const { findings } = await runSuite(join(room, '*.test.ts'), { guards, isByHand: true });

@@ -56,7 +56,7 @@ export default class extends TestRunner {
     reached = prepared;
   }
 
-  /** What a test that fails with all guards leads to. */
+  /** The result if a test fails with all guards. */
   async #fail(body: () => Promise<void>): Promise<void> {
     reached = prepared;
     if (!plan.isByHand) await undone(body);

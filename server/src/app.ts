@@ -50,7 +50,7 @@ import { createPasswordHasher, type PasswordHasher } from './passwords/password-
 export interface AppDependencies {
   readonly config: Config;
   readonly db: Db;
-  /** For authenticating callers; default: `db`. */
+  /** The database that authenticates callers; default: `db`. */
   readonly lookupDb?: Db;
   readonly clock: Clock;
   readonly ids: IdSource;
@@ -63,7 +63,7 @@ export interface AppDependencies {
   readonly logger?: FastifyServerOptions['logger'];
   /** Metrics of the deployment in addition to those of the app. */
   readonly measurements?: readonly AddMeasurements[];
-  /** For messages that belong to no request; default: no log. */
+  /** The log for messages that belong to no request; default: no log. */
   readonly log?: Log;
 }
 

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, test } from 'vitest';
 
-// Which files may import which. ARCHITECTURE.md has the reason. Imports of types count.
+// The rules for imports between files. ARCHITECTURE.md has the reason. Imports of types count.
 
 /** The rooms, and the files outside of rooms, from the lowest. A file imports only its own room and earlier ones. */
 const order = `

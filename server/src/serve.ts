@@ -79,7 +79,7 @@ function trackConnections(app: FastifyInstance): ReadonlySet<Socket> {
   return open;
 }
 
-/** Serves the API in this process until it is told to stop. */
+/** Serves the API in this process until a stop signal. */
 export async function serve(config: Config, deployment: Deployment, log: ServiceLog): Promise<void> {
   const { db, lookupDb, ids, clock, sealer, close } = deployment;
   let phase: Phase = 'starting';
@@ -116,8 +116,8 @@ export async function serve(config: Config, deployment: Deployment, log: Service
   const metricsServer = hasOwnListener
     ? await startMetricsListener(app.metrics, { host, port: metricsPort }, log.write)
     : undefined;
-  // After the listeners have started: otherwise a port that cannot be used would lose the password that is printed only
-  // once.
+  // The app is created after the listeners have started. Otherwise, an unusable port would lose the password, which is
+  // printed only once.
   const first = await bootstrap(services);
   if (first) announceFirstApp(first);
   await warnOfRedirectMatching(services, app.log);

@@ -7,7 +7,7 @@ import { startMetricsListener } from './platform/metrics.ts';
 import { metricsOfWorkers } from './platform/worker-metrics.ts';
 import { onStopSignal, readyMessage } from './signals.ts';
 
-/** A worker that dies sooner than this after its start is restarted after a pause. */
+/** A worker that ends within this time after its start is restarted after a pause. */
 const shortLifeMs = 5000;
 
 /** Keeps the configured number of processes running. They share only the port and the database. */
@@ -25,7 +25,7 @@ export async function superviseWorkers(config: Config, log: ServiceLog): Promise
     });
   };
   let metricsServer: Server | undefined;
-  // Before the first worker starts, because a signal to this process alone must not leave workers behind.
+  // Registered before the first worker starts, because a signal to this process alone must not leave workers behind.
   onStopSignal(log, async () => {
     isStopping = true;
     metricsServer?.close();
@@ -34,7 +34,7 @@ export async function superviseWorkers(config: Config, log: ServiceLog): Promise
     for (const worker of workers) worker.process.kill('SIGTERM');
     await Promise.all(exits);
   });
-  // Before the workers start, so that metrics are available during the start, and a port in use ends the start.
+  // Started before the workers, so that metrics are available during the start, and a port in use ends the start.
   if (metricsPort !== undefined)
     metricsServer = await startMetricsListener(metricsOfWorkers(count), { host, port: metricsPort }, log.write);
   if (isStopping) return;

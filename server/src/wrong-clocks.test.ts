@@ -35,7 +35,7 @@ describe('the clock of the database', () => {
     clock.adopt(reading(truth));
     expect(Math.abs(clock.now().getTime() - truth)).toBeLessThan(1_000);
     expect(offBy(clock)).toBe(offMs / 1000);
-    // What happens to the machine's clock between two readings changes nothing.
+    // Changes of the machine's clock between two readings have no effect.
     vi.setSystemTime(truth - 7 * dayMs);
     expect(Math.abs(clock.now().getTime() - truth)).toBeLessThan(1_000);
   });
@@ -80,7 +80,7 @@ test('no other file of the product reads the system clock', () => {
     .filter((file) => /Date\.now\(|new Date\(\)|\bDate\(\)/.test(readFileSync(join(sources, file), 'utf8')));
   expect(asking.toSorted()).toEqual([
     'database-clock.ts',
-    // A library that asks the machine is told the difference, or gets a time to compare with its own.
+    // A library that reads the machine's clock gets the difference, or a time to compare with this clock.
     'federation/provider-cache.ts',
     'federation/provider-configuration.ts',
   ]);

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 /**
  * Keeps the values of a request in V8's young generation.
  *
- * Rows and validated values live as long as one request. They survive collections while a request waits for the
+ * Rows and validated values are needed for one request. They survive collections while a request waits for the
  * database. V8 then allocates such values in the old generation, where they and the objects they refer to stay until a
  * full collection.
  */

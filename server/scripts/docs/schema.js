@@ -1,5 +1,5 @@
 /**
- * What the generated pages say about a JSON schema of the OpenAPI document.
+ * The text of the generated pages about a JSON schema of the OpenAPI document.
  *
  * @typedef {object} Schema
  * @property {string} [$ref]

@@ -61,7 +61,7 @@ interface Accepted {
   readonly organizationMachine?: true;
   /** The scope that a machine user needs. Every route that machine users may call declares one. */
   readonly machineScope?: MachineScope;
-  /** What the route requires of the authentication of every human caller. Machine users are exempt. */
+  /** The authentication that the route requires of every human caller. Machine users are exempt. */
   readonly authentication?: RequiredAuthentication;
 }
 

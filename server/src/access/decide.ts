@@ -37,7 +37,7 @@ export function evaluate(allowed: readonly Principal[], held: Held, notFound: Er
   throw new ApiError(held.length === 0 ? notFound : 'access_denied', { isDenial: true });
 }
 
-/** What the decision on an operation over an organization depends on, in addition to the principals. */
+/** The input of the decision on an operation over an organization, in addition to the principals. */
 type Operation = Pick<OverOrganization, 'operation' | 'evenBelowPolicy'>;
 
 /** Whether the session of a human must meet the policy of the organization. Its name and status are shown to all. */

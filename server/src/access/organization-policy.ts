@@ -183,7 +183,7 @@ export const withoutRememberedDevice = (actor: Actor): Actor =>
 export interface StepUpRequired {
   /** Strength of the authentication, as a URN. */
   readonly acr: string;
-  /** Who requires this authentication. */
+  /** The kind of object that requires this authentication. */
   readonly by: 'organization';
   /** The kinds of factors that count. Absent: all. */
   readonly allowedFactors?: FactorKind[];

@@ -6,7 +6,7 @@ import { isProtected, type StepUp } from './step-up-operations.ts';
 /** Maximum age of an authentication that counts as recent, in seconds. */
 export const freshForSeconds = 600;
 
-/** What a call requires of the authentication of a human caller. */
+/** The authentication that a call requires of a human caller. */
 export interface RequiredAuthentication {
   readonly acr: Acr;
   readonly maxAgeSeconds: number;

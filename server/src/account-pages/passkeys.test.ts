@@ -94,7 +94,7 @@ describe('the second factors', () => {
     const visit = await visitor.press('Add a passkey');
     const { code: verificationCode = '' } = await world.mail(person.email);
     const { passkey } = await makePasskey(visitor, visit, { verificationCode });
-    // As if only an authenticator app had been used in the session.
+    // Makes the session one in which only an authenticator app was used.
     await test.db.query(sql`UPDATE sessions SET factor_at = ${test.clock.now()}, strong_factor_at = NULL`);
     await visitor.open(at('account/email'));
     const newEmail = 'new@example.com';

@@ -6,7 +6,7 @@ import type { Services } from '../calls/services.ts';
 import { markClaimed } from '../users/users.store.ts';
 import { voidSignInMethods } from './void-sign-in-methods.ts';
 
-/** How the owner of a mailbox claims an account, with the data of each method. */
+/** The methods by which the owner of a mailbox claims an account, with their data. */
 export interface Claim {
   readonly way: 'mailed_code' | 'provider';
   /** The address as the owner spelled it. Its e-mail key equals that of the account. */
@@ -44,7 +44,7 @@ export async function grantInvitations(
   for (const { orgId, grant } of await acceptInvitations(tx, appId, userId, now)) {
     granted.set(orgId, [...(granted.get(orgId) ?? []), grant]);
   }
-  // In the order of ids, like all changes in several organizations, to avoid deadlocks.
+  // Changes in several organizations are made in the order of ids, to avoid deadlocks.
   for (const [orgId, grants] of [...granted].toSorted(([a], [b]) => (BigInt(a) < BigInt(b) ? -1 : 1))) {
     await grantToMember(tx, appId, { orgId, userId, id: services.ids.next(), now }, grants);
   }

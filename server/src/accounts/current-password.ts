@@ -13,7 +13,7 @@ export interface ComparedPassword {
   readonly passwordHash: string;
 }
 
-/** How the caller confirms a sensitive change: with the current password, or with a fresh session. */
+/** The confirmation of a sensitive change by the caller: with the current password, or with a fresh session. */
 export type Confirmation = ComparedPassword | 'fresh-session';
 
 /**

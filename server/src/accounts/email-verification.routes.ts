@@ -66,7 +66,7 @@ export const emailVerificationRoutes = [
     handler: async (call) => {
       const app = await namedAppOf(call);
       const template = chooseUrlTemplate(call, app, 'verificationUrl', call.body.verificationUrl);
-      // Only for people, because all users of a backend share its network.
+      // The limit applies only to people, because all users of a backend share the network of the backend.
       if (call.actor.kind === 'user') {
         await takeLimit(call, 'codeRequestsPerAddressPerHour', addressKey(call.client.ip));
       }

@@ -146,7 +146,7 @@ async function liveALittle(): Promise<{ userId: string; sessionToken: string }> 
   return made;
 }
 
-/** As a sign-in at a provider would. */
+/** Links an identity as a sign-in at a provider would. */
 async function linkIdentity(userId: string): Promise<void> {
   const { appId } = world;
   await app.db.query(sql`

@@ -110,10 +110,10 @@ export const passwordRoutes = [
     errors: ['code_invalid', 'password_too_weak', 'user_inactive', 'overloaded'],
     handler: async (call) => {
       const { body, services, appId } = call;
-      // Before the code is checked, so that a weak password does not consume a code attempt.
+      // Checked before the code, so that a weak password does not consume a code attempt.
       checkPassword(body.newPassword, body);
       const proof = await checkMailedCode(call, body, { purpose: 'password_reset' });
-      // After the code is checked, so that strangers cannot make the service call another server.
+      // Checked after the code, so that strangers cannot make the service call another server.
       const owner = await getUser(services.db, appId, proof.userId);
       const passwordHash = await hashNewPassword(services, body.newPassword, owner);
       const app = await namedAppOf(call);

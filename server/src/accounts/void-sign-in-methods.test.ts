@@ -83,7 +83,7 @@ test('every table that references users is a sign-in method, data or a relation'
   expect(await tablesAbout(app.db)).toEqual(Object.keys(roleOf).toSorted());
 });
 
-/** How rows without the id of the user are found. */
+/** Conditions that find rows without the id of the user. */
 const throughParent: Readonly<Record<string, (userId: string) => Sql>> = {
   code_tries: (userId) => sql`code_id IN (SELECT id FROM codes WHERE app_id = ${world.appId} AND user_id = ${userId})`,
   session_exchanges: (userId) =>

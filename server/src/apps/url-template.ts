@@ -143,7 +143,7 @@ export function checkRedirectUrl(call: Call, { settings }: Pick<App, 'settings'>
 }
 
 /**
- * Validates the target of the way back from a provider: like that of a product, or the page for it.
+ * Validates the target of the return from a provider: an address of a product, or the page for providers.
  *
  * @throws ApiError `redirect_url_not_allowed`
  */

@@ -74,7 +74,7 @@ describe('a change is refused', () => {
   it.each<[field: string, color: string, grounds: string[]]>([
     ['primaryColor', '#ffcc00', ['#ffffff', '#f4f5f7']],
     ['primaryColor', '#ffffff', ['#ffffff', '#f4f5f7']],
-    // Enough on cards, not around them.
+    // The contrast is sufficient on cards, but not on the background around them.
     ['primaryColor', '#767676', ['#ffffff', '#f4f5f7']],
     ['primaryColorDark', '#0b6e4f', ['#191b1e', '#0e0f11']],
     ['primaryColorDark', '#000000', ['#191b1e', '#0e0f11']],
@@ -87,7 +87,7 @@ describe('a change is refused', () => {
     const nearest = nearestColors[field] ?? '';
     const ratios = grounds.map((ground) => contrast(nearest, ground));
     expect(Math.min(...ratios)).toBeGreaterThanOrEqual(4.5);
-    // The nearest: hardly darker or lighter than necessary.
+    // The nearest shade is hardly darker or lighter than necessary.
     expect(Math.min(...ratios)).toBeLessThan(4.7);
     expect((await patch({ [field]: nearest })).statusCode).toBe(200);
   });

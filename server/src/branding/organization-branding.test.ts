@@ -97,7 +97,7 @@ describe('a change is refused', () => {
       expect(problem(await patch({ radius: 3 }, by))).toBe('403 organization_branding_disabled');
       expect(problem(await putLogo(png(1, 1), by))).toBe('403 organization_branding_disabled');
     }
-    // Also at the address that sent mails contain.
+    // The address in sent mails does not return the logo either.
     expect((await open(path)).statusCode).toBe(404);
     expect((await deleteLogo()).statusCode).toBe(204);
   });

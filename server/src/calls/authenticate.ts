@@ -54,8 +54,9 @@ async function limitAddress(services: Services, request: FastifyRequest, { addre
 }
 
 /**
- * For sign-in routes, which are public: a Bearer token means that the caller is already signed in. If an invalid
- * session were ignored, a caller who wants to link an identity would be signed in to another account, or a new one.
+ * Authenticates on sign-in routes, which are public. A Bearer token means that the caller is already signed in. If an
+ * invalid session were ignored, a caller who wants to link an identity would be signed in to another account, or to a
+ * new account.
  */
 async function sessionOrAnonymous(
   services: Services,

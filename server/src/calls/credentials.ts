@@ -2,7 +2,7 @@ import type { Actor } from '../access/actor.ts';
 
 /** The actor of a credential according to the database; undefined if the credential is invalid. */
 export interface Credentials {
-  /** The human of a live session. Records the use of the session. */
+  /** Finds the human of a live session, and records the use of the session. */
   session(appId: string, token: string): Promise<(Actor & { kind: 'user' }) | undefined>;
   /** The machine user or human of a signed token that was issued for this API. */
   signedToken(

@@ -17,7 +17,7 @@ const hasCurrentPassword = (body: unknown): boolean =>
 export const isGrant = ({ access, grants }: Route): boolean =>
   grants ?? (access.target === 'organization' && access.operation === 'grant');
 
-/** What a route requires of the authentication of every human caller. */
+/** The authentication that a route requires of every human caller. */
 export const requiredAuthenticationOf = ({ access }: Route): RequiredAuthentication | undefined =>
   'principals' in access ? access.authentication : undefined;
 

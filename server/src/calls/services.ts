@@ -34,9 +34,9 @@ export interface Services extends PasswordServices {
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly sealer: Sealer;
-  /** Only for signing tokens of machine users of the app. */
+  /** The keys that sign tokens of machine users of the app, and no other tokens. */
   readonly signingKeys: SigningKeys;
-  /** For signing every other kind of token. */
+  /** The keys that sign every other kind of token. */
   readonly oauthKeys: SigningKeys;
   /** Issues tokens of machine users. */
   readonly tokenLimit: LeasedLimit;

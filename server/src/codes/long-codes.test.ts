@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** How a mail with a code of each purpose is requested, and how its code is presented. */
+/** The calls that request a mail with a code of each purpose, and that present the code. */
 interface Purpose {
   /** @param link the URL template; undefined: the mail has none */
   readonly send: (link: string | undefined) => Promise<Mail>;

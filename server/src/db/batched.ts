@@ -16,7 +16,7 @@ export function batched<Key, Found>(find: (keys: readonly Key[]) => Promise<Foun
   return (key) => loader.load(key);
 }
 
-/** Which keys may share a statement. */
+/** The rules for keys that share a statement. */
 export interface Sharing<Key> {
   /** Keys of different groups never share a statement, so that a group cannot delay or fail another. */
   readonly groupOf: (key: Key) => string;

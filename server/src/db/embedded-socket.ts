@@ -135,7 +135,7 @@ export async function createCluster(directory: string): Promise<void> {
   });
 }
 
-/** Without the loader flags of the parent, because the worker is plain JavaScript. */
+/** Starts the worker without the loader flags of the parent, because the worker is plain JavaScript. */
 function startEngine(options: EngineOptions): Worker {
   const settings: WorkerOptions = { workerData: options, execArgv: [], name: 'embedded-database' };
   return new Worker(new URL('embedded-worker.js', import.meta.url), settings);

@@ -22,7 +22,7 @@ import { unpack } from './unpack.ts';
 
 /** Directory of the embedded database, and the snapshot for a new one. */
 export interface EmbeddedOptions {
-  /** Its directory, or `memory://`. */
+  /** The directory of the database, or `memory://`. */
   readonly dataDir: string;
   /** A tar archive (`.tar`, `.tar.gz`) written by `dump`, the content of a new database. Default: empty. */
   readonly snapshot?: string | undefined;

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DatabaseError as ServerError } from 'pg';
 import { DatabaseUnavailableError, type Log, sql, type Tx } from './db.ts';
 
-/** How a migration waits for locks of other sessions. */
+/** The waiting times of a migration for locks of other sessions. */
 export interface Patience {
   /** Timeout of one attempt, in milliseconds. Meanwhile all other users of the table queue behind the attempt. */
   readonly lockMs: number;

@@ -94,7 +94,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('a PostgreSQL se
     return db.query(sql`SELECT 1 AS one`).catch(() => 'lost');
   }
 
-  /** As when the server restarts: from another connection, every connection of `db` is closed. */
+  /** Closes every connection of `db` from another connection, like a restart of the server. */
   async function terminateEverything(): Promise<void> {
     const [row] = await db.query<{ name: string }>(sql`SELECT current_database() AS name`);
     await other.query(sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ${row?.name}`);

@@ -22,7 +22,7 @@ import { resultTypes } from './result-types.ts';
 import { namedStatements, unnamedStatements, type Preparer } from './statements.ts';
 import { type ConnectionState, transact, type Lease } from './transaction.ts';
 
-/** How to reach the server. */
+/** The connection options of the server. */
 export interface PostgresqlOptions {
   readonly url: string;
   readonly poolSize: number;

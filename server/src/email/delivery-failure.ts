@@ -81,6 +81,6 @@ function serverReason(code: unknown, originalCode: unknown, command: unknown): F
   return serverReasons[String(code)] ?? 'server_refused';
 }
 
-/** For the outbox and the log. */
+/** The text for the outbox and the log. */
 export const failureText = ({ reason, status }: DeliveryFailure): string =>
   status === undefined ? reason : `${reason} ${status}`;

@@ -58,7 +58,7 @@ const askForReset = async (email: string, address: string, headers: Record<strin
   await runTask(app, sendPasswordResets);
 };
 
-/** Sends what is due. @returns how many mails the mailbox got */
+/** Sends all mails that are due. @returns how many mails the mailbox got */
 async function deliver(): Promise<number> {
   const before = server.mails.length;
   await openOutbox(app, world).run(server);

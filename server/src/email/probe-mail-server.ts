@@ -3,7 +3,7 @@ import { failureText } from './delivery-failure.ts';
 import { probeSmtp, productionTiming, type SmtpTiming } from './smtp.ts';
 
 /**
- * Waits for `work`, but at most until the process is told to stop, because the end of the process closes the
+ * Waits for `work`, but at most until the process gets a stop signal, because the end of the process closes the
  * connection.
  */
 async function unlessStopped<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result | undefined> {

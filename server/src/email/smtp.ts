@@ -5,11 +5,11 @@ import { parseSmtpUrl } from '../smtp-url.ts';
 
 /** Timeouts in milliseconds. */
 export interface SmtpTiming {
-  /** Until the server accepts a connection. */
+  /** Time limit for the connection. */
   readonly connectMs: number;
-  /** Between two responses of the server. */
+  /** Time limit between two responses of the server. */
   readonly silenceMs: number;
-  /** For a whole mail, because a server could keep a connection active forever. */
+  /** Time limit for a whole mail, because a server could keep a connection active forever. */
   readonly mailMs: number;
 }
 
@@ -28,7 +28,7 @@ export interface SmtpPool {
   close(): void;
 }
 
-/** How to reach the server. Certificates are verified, also after STARTTLS. */
+/** The connection options of the server. Certificates are verified, also after STARTTLS. */
 const connectionOptions = (smtpUrl: string, timing: SmtpTiming) =>
   ({
     ...parseSmtpUrl(smtpUrl),

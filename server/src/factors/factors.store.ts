@@ -13,7 +13,7 @@ export interface Factor {
   readonly passkey?: PasskeyProperties;
 }
 
-/** What the owner sees of a passkey. */
+/** The properties of a passkey that its owner sees. */
 export interface PasskeyProperties {
   /** Whether it can be synchronized to other devices. */
   readonly isBackupEligible: boolean;

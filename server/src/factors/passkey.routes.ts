@@ -33,7 +33,7 @@ async function appWithPasskeys(call: Call): Promise<App> {
   return app;
 }
 
-/** What the client sends to register a passkey. */
+/** The body of a request to register a passkey. */
 interface Given {
   readonly credential: RegistrationCredential;
   readonly name?: string | undefined;

@@ -4,7 +4,7 @@ import { constantTimeEqual } from '../keys/secrets.ts';
 /** Parameters that every authenticator app supports. @see RFC 6238, section 4 */
 const stepSeconds = 30;
 const digits = 6;
-/** As long as the hash, as RFC 4226, section 4, recommends. */
+/** Bytes of a secret: the length of the hash, as RFC 4226, section 4, recommends. */
 const secretBytes = 20;
 /** Steps before and after the present one whose codes are accepted, for clocks that differ. */
 const skewSteps = 1;

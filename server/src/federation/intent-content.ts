@@ -33,7 +33,7 @@ export type Profile = z.output<typeof profile>;
 
 const context = (appId: string, intentId: string): string => `idp_intents:${appId}:${intentId}`;
 
-/** Secrets and names of people are encrypted, even though an intent lives for only ten minutes. */
+/** Secrets and names of people are encrypted, even though an intent is valid for only ten minutes. */
 export const sealContent = (
   sealer: Sealer,
   appId: string,

@@ -2,7 +2,7 @@ import * as oidc from 'openid-client';
 import type { Clock } from '../clock.ts';
 import { ProviderFailure } from './failures.ts';
 
-/** How this service is registered at a provider. */
+/** The registration of this service at a provider. */
 export interface Registration {
   readonly issuer: string;
   readonly clientId: string;

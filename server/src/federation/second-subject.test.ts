@@ -38,7 +38,7 @@ const providerOf = (kind: string): TestProvider => {
   return provider;
 };
 
-/** How each type is registered, and the claims by which it vouches for an address. */
+/** The registration of each type, and the claims by which the provider vouches for an address. */
 const kinds: readonly [kind: string, register: () => Promise<string>, vouching: Readonly<Record<string, unknown>>][] = [
   ['google', () => register('google'), { email_verified: true }],
   ['azure', () => register('azure', { tenantId: tenant }), { iss: microsoftIssuer, tid: tenant }],

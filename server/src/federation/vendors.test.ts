@@ -43,7 +43,7 @@ beforeAll(async () => {
   const all = [google, ...Object.values(microsoft)];
   app = await buildTestApp({ outbound: bring(all) });
   for (const provider of all) provider.now = () => app.clock.now();
-  // As at Microsoft, the issuer of many tenants is a pattern.
+  // The issuer of many tenants is a pattern, like the issuer of Microsoft.
   const pattern = {
     metadata: { issuer: ofMicrosoft('{tenantid}'), authorization_response_iss_parameter_supported: false },
   };

@@ -83,7 +83,7 @@ describe('bytes that are not HTTP', () => {
   });
 });
 
-/** Without a world, because the table is built before the world exists. */
+/** Builds a request without a world, because the table is built before the world exists. */
 function namelessRequest(headers: readonly string[], body = '{}'): string {
   return rawRequest(`POST ${machineUsers} HTTP/1.1`, ['Content-Type: application/json', ...headers], body);
 }

@@ -23,7 +23,7 @@ function oauthCodeOf({ code, status }: ApiError): string {
   return status >= 500 ? 'server_error' : 'invalid_request';
 }
 
-/** What is wrong, in one line: an OAuth error has no list of problems. */
+/** The description of the error in one line, because an OAuth error has no list of problems. */
 const descriptionOf = ({ detail, faults }: ApiError): string =>
   faults?.map(({ pointer, message }) => `${pointer}: ${message}`).join(' ') ?? detail;
 

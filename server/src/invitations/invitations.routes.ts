@@ -88,7 +88,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
     handler: async (call) => {
       const { body, services } = call;
       const app = await namedAppOf(call);
-      // Before the code is checked, so that a weak password does not consume a code attempt.
+      // Checked before the code, so that a weak password does not consume a code attempt.
       checkPassword(body.newPassword, body);
       const proof = await checkMailedCode(call, body, { purpose: 'invitation', orgId: body.orgId });
       const known = await ofCode(getUser(services.db, app.id, proof.userId));
@@ -106,7 +106,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
     },
   });
 
-/** For a user who is already signed in: accepting sets no password and ends no session. */
+/** Accepts for a user who is already signed in: sets no password and ends no session. */
 const acceptMine = route({
   method: 'POST',
   url: '/v1/authentication/users/me/invitations/accept',

@@ -24,7 +24,7 @@ export interface CodeBinding {
   readonly userId: string;
   /** Why the code was sent, e.g. `email_verification`. */
   readonly purpose: string;
-  /** Only for codes that belong to one organization, such as an invitation. */
+  /** Used only for codes that belong to one organization, such as an invitation. */
   readonly orgId?: string | undefined;
   readonly code: string;
 }

@@ -125,8 +125,8 @@ export interface List<Row extends { id: string }, Item> {
   readonly key: Sql;
   readonly toItem: (row: Row) => Item;
   /**
-   * For a list that reads a search index: a function that checks whether rows are missing in the index, and one that
-   * adds them.
+   * Present if the list reads a search index: a condition that tells whether rows are missing in the index, and a
+   * function that adds the missing rows.
    */
   readonly index?: { readonly isIncomplete: Sql; readonly complete: () => Promise<void> } | undefined;
 }

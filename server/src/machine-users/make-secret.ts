@@ -8,7 +8,7 @@ export const secretLimit = 5;
 const latestTime = Date.UTC(9999, 11, 31);
 
 /**
- * A new secret, and what is stored of it.
+ * Creates a secret, and the row that is stored for this secret.
  *
  * @param prefix says whether the machine user belongs to the app or to an organization
  */

@@ -20,7 +20,7 @@ function channel(color: Color, start: number): number {
 const luminance = (color: Color): number =>
   0.2126 * channel(color, 1) + 0.7152 * channel(color, 3) + 0.0722 * channel(color, 5);
 
-/** From 1 (the same) to 21 (black on white). @see WCAG 2.2, contrast ratio */
+/** The contrast of two colours, from 1 (equal colours) to 21 (black on white). @see WCAG 2.2, contrast ratio */
 export function contrast(one: Color, other: Color): number {
   const [a, b] = [luminance(one), luminance(other)];
   return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);

@@ -8,7 +8,7 @@ const systems: readonly (readonly [RegExp, string])[] = [
   [/\bLinux\b/, 'Linux'],
 ];
 
-/** In order of precedence, because nearly every browser also claims to be Safari. */
+/** The browsers in order of precedence, because nearly every browser also claims to be Safari. */
 const programs: readonly (readonly [RegExp, string])[] = [
   [/\bEdgA?(?:iOS)?\//, 'Edge'],
   [/\b(?:OPR|Opera)\//, 'Opera'],

@@ -2,7 +2,7 @@ import { arabic } from './words.ar.ts';
 import { english } from './words.en.ts';
 import type { Language, Words } from './words.ts';
 
-/** How a language is written: direction, dates, and the word between date and time. */
+/** The writing rules of a language: direction, dates, and the word between date and time. */
 interface Writing {
   readonly words: Words;
   readonly direction: 'ltr' | 'rtl';

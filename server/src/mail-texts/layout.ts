@@ -28,7 +28,7 @@ const monospace = 'ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,m
 
 const edges = ['right', 'bottom', 'left'].map((side) => `border-${side}-color:#3a3a3c !important`).join(';');
 
-/** For mail programs that support style sheets. Others show the light mode. */
+/** The style of dark mode, for mail programs that support style sheets. Others show the light mode. */
 const byNight =
   `:root{color-scheme:light dark;supported-color-schemes:light dark}
 @media (max-width:600px){.card{padding:24px 20px !important}}
@@ -136,7 +136,7 @@ const outlookCloses = '<!--[if mso]></td></tr></table><![endif]-->';
 const notMeLink = ({ label, url }: Layout['notMe'][number]): Html =>
   smallPrint(html`<a href="${url}" target="_blank" rel="noopener noreferrer" style="color:#5f6368">${label}</a>`);
 
-/** For constants of this file only: the text is not escaped. */
+/** Accepts only constants of this file, because the text is not escaped. */
 function raw(markup: string): Html {
   return { markup };
 }

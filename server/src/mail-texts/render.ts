@@ -20,11 +20,11 @@ export interface Branding {
   readonly language: Language;
   readonly brandName: string;
   readonly logoUrl: string | undefined;
-  /** Whose logo it is, if not that of the brand. */
+  /** The owner of the logo, if this is not the brand. */
   readonly logoName?: string | undefined;
   /** Whether the logo can only be seen on a dark ground. */
   readonly isLogoForDark?: boolean;
-  /** As `#rrggbb`; undefined: the default colour. */
+  /** The colour as `#rrggbb`; undefined: the default colour. */
   readonly color: string | undefined;
   readonly texts: OwnTexts;
 }

@@ -13,7 +13,7 @@ let app: TestApp;
 let world: World;
 let owner: Person;
 let machine: { token: string };
-/** The owner's organizations, in the order of their creation; every other one of the app is somebody else's. */
+/** The owner's organizations, in the order of creation. All other organizations of the app belong to other people. */
 const theirs: string[] = [];
 const all: string[] = [];
 

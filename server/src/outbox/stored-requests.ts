@@ -6,7 +6,7 @@ import type { Services } from '../calls/services.ts';
 interface StoredRequests<Request extends { readonly id: string }> {
   /** Name of the task, for the log. */
   readonly name: string;
-  /** What a request is called in the error of a failed run. */
+  /** The name of a request in the error of a failed run. */
   readonly noun: string;
   /** Pause between two runs, in milliseconds. Default: a second. */
   readonly everyMs?: number;

@@ -6,7 +6,7 @@ import { buildTestApp, type TestApp } from '../test/setup.ts';
 import type { UndoableDb } from '../test/undo.ts';
 import { createWorld, problem, type World } from '../test/world/world.ts';
 
-// What people see instead of a problem document.
+// The error pages that browsers get instead of a problem document.
 
 const brandName = 'Meadow Cloud';
 

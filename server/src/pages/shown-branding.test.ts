@@ -10,8 +10,8 @@ import { signInOnPages } from '../test/world/sign-in-pages.ts';
 import { createVisitor } from '../test/world/visitor.ts';
 import { createWorld, password, type Person, type World } from '../test/world/world.ts';
 
-// Who is shown the look of an organization, and who is not. The attacker owns an organization, gives it the look of
-// somebody else, and sends links to pages of the product.
+// Who sees the branding of an organization, and who does not. The attacker owns an organization with the branding of
+// another company, and sends links to pages of the product.
 
 const color = '#0b6e4f';
 const phrase = 'Call us at once';
@@ -51,7 +51,7 @@ type Values = Readonly<Record<string, string>>;
 const at = (page: string, query: Values = {}, app = world.appName) =>
   `/apps/${app}/${page}?${new URLSearchParams({ org: orgId, ...query }).toString()}`;
 
-/** What of the organization a page shows. */
+/** The parts of the organization's branding that a page shows. */
 const shownOn = ({ html }: { html: string }) => ({
   color: html.includes(`--accent:${color}`),
   logo: html.includes(`<img src="${logo}"`),

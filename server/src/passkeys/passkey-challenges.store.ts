@@ -12,7 +12,7 @@ export type Ceremony =
   | { readonly purpose: 'second_factor'; readonly mfaTokenHash: Buffer }
   | { readonly purpose: 'sign_in' };
 
-/** Whose passkey is accepted: `none` for a sign-in with an e-mail address that has no account. */
+/** The owner of the accepted passkey: `none` for a sign-in with an e-mail address that has no account. */
 export type Accepted = 'any' | 'none' | { readonly userId: string };
 
 /** Hash of the session or of the pending sign-in that a challenge belongs to. */

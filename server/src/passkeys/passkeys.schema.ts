@@ -14,7 +14,7 @@ const type = z
 const clientDataJSON = bytes('The client data, which contain the challenge and the origin', 8192, 'eyJ0eXBlIjoid2Vi');
 const transport = text({ max: 30 }).meta({ description: 'A transport.', examples: ['internal'] });
 
-// Not strict, because browsers add members to these objects of WebAuthn.
+// These schemas are not strict, because browsers add members to these objects of WebAuthn.
 /** A credential as `PublicKeyCredential.toJSON()` returns it after a registration. */
 export const registrationCredential = z
   .object({

@@ -53,7 +53,7 @@ async function mailInvitationAgain(
     orgId: organization.id,
     time: services.clock.now(),
     action: 'invitation.resent',
-    // Without the client address: the requester may be a stranger, and the owners of the organization see the event.
+    // No client address: the requester may be a stranger, and the owners of the organization see the event.
     actor: { kind: 'anonymous', id: null },
     target: { kind: 'invitation', id },
     changes: [grantName(grant)],

@@ -11,7 +11,7 @@ export interface DocumentationPage {
   readonly summary: string;
   /** The section that contains it. */
   readonly group: string;
-  /** Its file name in the directory of the build, without suffix. */
+  /** The file name of the page in the directory of the build, without suffix. */
   readonly file: string;
   /** Hashes of the HTML and of the Markdown. */
   readonly page: string;

@@ -2,7 +2,7 @@
 export interface ErrorHelp {
   /** Typical causes of the error. */
   readonly cause: string;
-  /** How the caller or an administrator of the app fixes the error. */
+  /** The remedy for the error, by the caller or an administrator of the app. */
   readonly remedy: string;
 }
 

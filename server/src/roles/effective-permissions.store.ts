@@ -88,7 +88,7 @@ export interface PermissionAnswer {
    * Relation of the actor to the organization, for the access decision; undefined if the organization does not exist.
    */
   readonly relation: OrganizationRelation | undefined;
-  /** In the order of `permissions`. */
+  /** The results in the order of `permissions`. */
   readonly results: readonly PermissionResult[];
 }
 

@@ -3,7 +3,8 @@ import { principals } from '../access/access.ts';
 import { idOf, message, text, visibleName } from '../http/fields.ts';
 
 /**
- * How keys are compared with built-in names, because a role named "org-owner" could be mistaken for the manager role.
+ * Normalizes a key for the comparison with built-in names. People could mistake a role named "org-owner" for the
+ * manager role.
  */
 const folded = (key: string): string => key.toLowerCase().replace(/[ _.-]/g, '');
 

@@ -24,7 +24,7 @@ function passOver(error: unknown): undefined {
   return undefined;
 }
 
-/** The live session of a token. Records its use. */
+/** Finds the live session of a token, and records the use of the session. */
 export async function findAndTouchSession(
   services: Pick<Services, 'db' | 'clock' | 'lookups'>,
   appId: string,

@@ -398,7 +398,7 @@ function refusalOfAccessToken({ access, operationId }: Route, name: CallerName):
   return access.target === 'platform' ? 'unauthenticated' : 'session_required';
 }
 
-/** What a machine user of an organization gets from routes that do not accept it. */
+/** The response to a machine user of an organization from routes that do not accept such callers. */
 function refusalOfOrganizationMachine({ access, operationId }: Route, name: CallerName): ErrorCode | undefined {
   if (!isByOrganizationMachine(name) || acceptingOrganizationMachines.has(operationId)) return undefined;
   if (access.target === 'public') return access.acceptsSession ? 'unauthenticated' : undefined;

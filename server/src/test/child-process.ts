@@ -15,9 +15,9 @@ export const typescript = ['--import', 'tsx/esm'];
 /** A script of this directory in a separate process. */
 export interface Child {
   readonly pid: number;
-  /** Its output, line by line. */
+  /** The output of the process, line by line. */
   readonly lines: AsyncIterator<string>;
-  /** Kills it with SIGKILL and waits until it has ended. */
+  /** Kills the process with SIGKILL and waits until it has ended. */
   kill(): Promise<void>;
 }
 

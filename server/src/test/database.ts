@@ -109,7 +109,7 @@ export async function urlOfDatabase(db: Db): Promise<string> {
 /** Creates the templates of test databases, unless an earlier run has created them. */
 export async function prepareTemplates(): Promise<void> {
   await mkdir(cacheDirectory, { recursive: true });
-  // Also on a server, because some tests always use the embedded database.
+  // Needed on a server, too, because some tests always use the embedded database.
   await writeSnapshot(await emptySnapshotFile(), undefined, async () => {});
   if (serverUrl === undefined) await prepareMigratedSnapshot();
   else await withAdministrator((administrator) => prepareServer(administrator));

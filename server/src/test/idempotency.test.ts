@@ -29,7 +29,7 @@ async function prepareKeyed({ sample }: Case): Promise<Prepared> {
 const call = ({ route }: Case, prepared: Prepared, token = prepared.as.token) =>
   perform(stage.world, route, prepared, { token });
 
-/** What another caller meets who makes the same call, because the first call has already made it. */
+/** The response to another caller who makes the same call after the first call. */
 const metByOthers: Readonly<Record<string, string>> = { createOrganization: 'organization_name_taken' };
 
 const eventsAfter = async (id: string): Promise<number> =>

@@ -51,7 +51,7 @@ async function leaveKeys({ world, orgId, owner, member }: Stage): Promise<void> 
   await world.organizationMachine(orgId, { roles: ['reader'] });
 }
 
-/** The look of an organization. */
+/** The branding of an organization. */
 export const leaveBranding = ({ world, orgId }: Pick<Stage, 'world' | 'orgId'>) =>
   world.test.db.query(sql`
     INSERT INTO organization_branding (app_id, org_id, look, texts_allowed, updated_at)

@@ -9,7 +9,7 @@ import { routes } from '../routes.ts';
 /** The document of all routes. */
 export const document: OpenApiDocument = toOpenApi(routes);
 
-/** Its operations. */
+/** The operations of a path. */
 export const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
 );

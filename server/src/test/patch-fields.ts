@@ -4,7 +4,7 @@ import { resolved } from './openapi.document.ts';
 
 /** A field of a request body, at any depth, that can be set alone. */
 export interface Field {
-  /** Its path with dots. An item of a list is `0`: `roles.0.displayName`. */
+  /** The path of the field with dots. An item of a list is `0`: `roles.0.displayName`. */
   readonly name: string;
   readonly path: readonly string[];
   readonly schema: JsonSchema;

@@ -6,7 +6,7 @@ import { briefly } from './child-process.ts';
 /** The service as built by `npm test`, run like users run it. */
 const script = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
-/** How a process ended, and its output. */
+/** The exit code or signal of a process, and its output. */
 export interface Outcome {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -24,7 +24,7 @@ interface CallOptions {
 export interface ServiceProcess {
   readonly port: number;
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
-  /** Its stdout, to wait for more output. */
+  /** The stdout of the process, to wait for more output. */
   readonly output: NodeJS.EventEmitter;
   /** Output on stdout so far. */
   stdout(): string;

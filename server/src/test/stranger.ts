@@ -12,7 +12,7 @@ export const strangersOwnEmail = 'stranger@elsewhere.example';
 export const strangersClaims = { sub: 'stranger', email: strangersOwnEmail, email_verified: true };
 export const ownersClaims = (email: string) => ({ sub: `owner of ${email}`, email, email_verified: true });
 
-/** An account that a stranger created with somebody else's address, with everything that a stranger can prepare. */
+/** An account that a stranger created with another person's address, with everything that a stranger can prepare. */
 export interface Hijacked extends Person {
   /** The code that changes the address to the stranger's. */
   readonly changeCode: string;
@@ -54,7 +54,7 @@ export const verify = (
 ) => world.call('POST', `${users}/email/verification`, { token, body, headers });
 
 /**
- * Signs up a stranger with somebody else's address and prepares the account: password, session, linked identity, known
+ * Signs up a stranger with another person's address and prepares the account: password, session, linked identity, known
  * device, phone number, metadata and a pending change of address.
  *
  * @param clicked whether the owner of the mailbox followed the link of the verification mail meanwhile

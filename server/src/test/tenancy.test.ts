@@ -149,7 +149,7 @@ function boundCaller({ sample: { admits } }: Case, { addressed }: Prepared): Cal
   return admits.includes('addressed') ? addressed : undefined;
 }
 
-/** Calls with ids of one's own, or with pairs that belong together: the id and the secret of another, or two ids. */
+/** Calls with ids of the own app, or with pairs that belong together: an id with its secret, or two ids. */
 const belongTogether = ({ route }: Case, exchanges: readonly Exchange[]): boolean =>
   route.access.target === 'public' ||
   route.url.includes('/users/me/') ||

@@ -49,7 +49,7 @@ beforeAll(async () => {
 aroundEach((runTest) => undoable.undo(runTest));
 afterAll(() => app?.close());
 
-/** What is removed from our app, in addition to all rows of a table: the table, the cause, and the rows. */
+/** The rows that are removed from our app, in addition to all rows of a table: the table, the cause, and the rows. */
 const flaws: Readonly<
   Record<string, readonly [table: string, flaw: Sql, rows?: (concerned: readonly string[]) => Sql]>
 > = {
@@ -85,7 +85,7 @@ function others(column: string) {
 /** Tables that decide nothing, and counters: missing rows only allow more. */
 const inert = new Set(['audit_events', 'mails', 'code_tries', 'code_tries_in_vain', 'rate_limits']);
 
-/** What can be removed from these tables. */
+/** The rows that can be removed from these tables. */
 const lackingIn = (read: ReadonlySet<string>): string[] => [
   ...Object.entries(flaws).flatMap(([what, [table]]) => (read.has(table) ? [what] : [])),
   ...[...read].filter((table) => !inert.has(table)),

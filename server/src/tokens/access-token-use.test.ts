@@ -34,7 +34,7 @@ async function tokenOf({ token }: Pick<Person, 'token'>, organizationId?: string
 const answer = (response: Parameters<typeof problem>[0]) =>
   response.statusCode < 300 ? String(response.statusCode) : problem(response);
 
-/** What both processes answer to a token. */
+/** The responses of both processes to a token. */
 const use = async (token: string, path = '/v1/authentication/users/me', of: World = world) => [
   answer(await of.call('GET', path, { token })),
   answer(await callOf(other.app, of.appName)('GET', path, { token })),

@@ -33,7 +33,7 @@ const ask = (body: object = {}, { machineUserId, clientSecret } = machine, of = 
   });
 const tokenOf = async (of = machine, body: object = {}) => (await ask(body, of)).json<{ token: string }>().token;
 const organizationUrl = (id = orgId) => `/v1/authorization/organizations/${id}`;
-/** What a token is good for: the organization answers, or a refusal. */
+/** The response to a call with the token: the organization, or a refusal. */
 const use = async (token: string, id = orgId) => {
   const response = await world.call('GET', organizationUrl(id), { token });
   return response.statusCode === 200 ? '200' : problem(response);

@@ -76,7 +76,7 @@ test('secrets are replaced again and again under load on two processes, and no r
   const clients = Array.from({ length: 8 }, (_, index) =>
     startClient(processes()[index % 2 === 0 ? 0 : 1], machineUserId, () => current),
   );
-  /** As an operator would wait until every client has the new secret. */
+  /** Waits like an operator, until every client has the new secret. */
   const handOver = async (old: Secret) => {
     while (clients.some((client) => client.uses(old.secretId))) await useToken(world, world.admin.token);
   };

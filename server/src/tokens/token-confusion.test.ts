@@ -94,7 +94,7 @@ async function personToken(of: World, { token }: Person, body: Record<string, un
 const keysAt = async (path: string) =>
   createLocalJWKSet((await world.call('GET', `/apps/${world.appName}${path}`, { app: null })).json<JSONWebKeySet>());
 
-/** Which tokens a verifier accepts that checks signature, issuer, audience and times. */
+/** The tokens that a verifier accepts if it checks signature, issuer, audience and times. */
 async function acceptedBy(path: string, audience: string): Promise<string[]> {
   const keys = await keysAt(path);
   const issuer = `${publicUrl}/apps/${world.appName}`;

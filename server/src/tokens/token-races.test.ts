@@ -57,7 +57,7 @@ async function createScene(): Promise<Scene> {
   return { orgId, person, token };
 }
 
-/** What ends a token, made by the other process. */
+/** The calls that end a token, sent to the other process. */
 const ends = {
   'signing out': ({ person: { sessionId, token } }) =>
     elsewhere('DELETE', `/v1/authentication/users/sessions/${sessionId}`, { token }),

@@ -58,7 +58,7 @@ async function register(stage: Stage): Promise<string> {
   return response.json<{ id: string }>().id;
 }
 
-/** So many that an app cannot have twice the number. */
+/** A number of providers that an app cannot have twice. */
 async function registerMany(stage: Stage): Promise<void> {
   const { test, appId } = stage.world;
   const id = await register(stage);

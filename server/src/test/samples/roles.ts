@@ -30,7 +30,7 @@ export async function predefinedRole(world: World): Promise<string> {
   return key;
 }
 
-/** So many that an app cannot have twice the number. */
+/** A number of roles that an app cannot have twice. */
 async function makeManyPredefined({ test, appId }: World): Promise<void> {
   await test.db.query(sql`
     INSERT INTO roles (app_id, scope_id, key, display_name, permissions, created_at, updated_at)

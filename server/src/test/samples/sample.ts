@@ -73,9 +73,9 @@ export interface SampleCall {
   readonly orgIdOfEvent?: (stage: Stage) => string;
   /** Additional events that the call causes. */
   readonly tellsMore?: readonly AuditAction[];
-  /** It succeeds without a change. */
+  /** The call succeeds without a change. */
   readonly isNoOp?: true;
-  /** Its event has no client address. */
+  /** The event of the call has no client address. */
   readonly leavesNoClient?: true;
   /** Words in the body that are names instead of values, and may appear in the audit. */
   readonly names?: readonly string[];

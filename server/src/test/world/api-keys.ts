@@ -39,7 +39,7 @@ export async function personalKey(
   return withStatus(201, await call('POST', mine, { token, body: sent })).json();
 }
 
-/** What introspection says of a credential. */
+/** The response of introspection for a credential. */
 export async function introspected(
   { call }: Pick<Calls, 'call'>,
   machine: { token: string },

@@ -5,12 +5,12 @@ import type { World } from './world.ts';
 
 export const brandingOf = (orgId: string): string => `/v1/authorization/organizations/${orgId}/branding`;
 
-/** Lets organizations of the app have a look of their own, without an event. */
+/** Allows organizations of the app to have their own branding, without an event. */
 export const enableOrganizationBranding = ({ test, appId }: World) =>
   test.db.query(sql`
     UPDATE apps SET settings = settings || '{"organizationBranding": true}'::jsonb WHERE id = ${appId}`);
 
-/** Sets the look of an organization, as super admin. */
+/** Sets the branding of an organization, as super admin. */
 export async function setOrganizationBranding(world: World, orgId: string, body: object): Promise<void> {
   withStatus(200, await world.call('PATCH', brandingOf(orgId), { token: world.admin.token, body }));
 }

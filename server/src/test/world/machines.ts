@@ -14,7 +14,7 @@ export interface Machine {
 /** A machine user of an organization with its first secret. */
 export type OrganizationMachine = Omit<Machine, 'token'>;
 
-/** What a machine user of an organization is created with, and by whom. */
+/** The values of a new machine user of an organization, and its creator. */
 export interface OrganizationMachineOptions {
   readonly roles?: readonly string[];
   readonly managerRoles?: readonly 'ORG_USER_MANAGER'[];

@@ -114,7 +114,7 @@ export function coseKey({ publicKey }: Pick<Passkey, 'publicKey'>): Buffer {
   return Buffer.concat([Buffer.from(start ?? '', 'hex'), ...members.map(of)]);
 }
 
-/** What `navigator.credentials.create` returns. @param fmt the format of the attestation and its statement, in CBOR */
+/** The result of `navigator.credentials.create`. @param fmt the format of the attestation and its statement, in CBOR */
 export function registration(
   passkey: Passkey,
   options: Options & { user?: { id: string } },
@@ -151,7 +151,7 @@ export function registration(
   };
 }
 
-/** What `navigator.credentials.get` returns. The counter grows, if the authenticator has one. */
+/** The result of `navigator.credentials.get`. Increments the counter, if the authenticator has a counter. */
 export function assertion(passkey: Passkey, options: Options, deviation: Deviation = {}) {
   if (passkey.counter > 0) passkey.counter += 1;
   const clientData = clientDataOf('webauthn.get', options, deviation);

@@ -23,7 +23,7 @@ export interface People {
   reauthenticate(who: { token: string }): Promise<void>;
 }
 
-/** Creates people in the same way as production: by sign-up. */
+/** Creates people by sign-up, as in production. */
 export function peopleOf({ call, mail }: Pick<Calls, 'call'> & Pick<Mails, 'mail'>): People {
   const devices = createDevices();
 

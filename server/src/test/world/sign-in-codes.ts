@@ -46,7 +46,7 @@ export async function requestAndSend(world: World, email: string, browser: Brows
   return response;
 }
 
-/** What the mailbox and the browser hold after a request. */
+/** The content of the mailbox and the cookies of the browser after a request. */
 export interface SentCode {
   readonly code: string;
   /** The long code of the link. */
