@@ -82,7 +82,7 @@ describe('a refusal', () => {
   it.each([
     ['the answer of a proxy', () => new Response('<html>', { status: 502 }), { status: 502, code: 'unknown' }],
     ['a 401 without a body', () => new Response(null, { status: 401 }), { status: 401, code: 'unauthenticated' }],
-  ])('that is %s is one too', async (_, answer, expected) => {
+  ])('a refusal that is %s is a refusal, too', async (_, answer, expected) => {
     const client = createClient({ ...options, ...answering(answer), retries: 0 });
     await expect(client.users.me()).rejects.toMatchObject(expected);
   });

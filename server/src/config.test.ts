@@ -391,7 +391,7 @@ describe('secrets in files', () => {
     ['both set', { METRICS_TOKEN: 'a', METRICS_TOKEN_FILE: file('both', 'b') }],
     ['missing', { METRICS_TOKEN_FILE: join(directory, 'nowhere') }],
     ['empty', { METRICS_TOKEN_FILE: file('empty', '\n') }],
-  ])('%s is a fault', (_, env) => {
+  ])('%s is a fault of the configuration', (_, env) => {
     const [fault] = faultsOf(env);
     expect(fault).toMatchObject({ variable: 'METRICS_TOKEN' });
     expect(fault?.message).toContain('METRICS_TOKEN_FILE');

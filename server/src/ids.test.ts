@@ -102,14 +102,14 @@ describe('leases', () => {
     expect(source.remainingMs()).toBeLessThan(0);
   });
 
-  test('that run out stop the source', async () => {
+  test('expired leases stop the source', async () => {
     const source = await lease({ leaseMs: 100 });
     source.next();
     await delay(150);
     expect(() => source.next()).toThrow(DatabaseUnavailableError);
   });
 
-  test('that another process took are replaced', async () => {
+  test('leases that another process took are replaced', async () => {
     const source = await lease({ leaseMs: 2_000, renewEveryMs: 100 });
     const first = source.next();
     await db.query(

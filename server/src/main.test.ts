@@ -237,7 +237,7 @@ describe('a start in a terminal', () => {
 });
 
 describe('a mail server', () => {
-  test('that does not respond delays no start, and causes a warning in the log', async () => {
+  test('a mail server that does not respond delays no start, and causes a warning in the log', async () => {
     const server = await startRawServer(() => {});
     const service = await start({ SMTP_URL: `smtp://127.0.0.1:${server.port}` });
     expect((await service.call('GET', '/readyz')).status).toBe(200);

@@ -143,7 +143,7 @@ describe('asking for a reset', () => {
     expect(await resets(email)).toEqual([]);
   });
 
-  test('that fails is kept for the next run and does not block others', async () => {
+  test('a request that fails is kept for the next run and does not block others', async () => {
     await world.person({ email });
     const lateEmail = `late-${email}`;
     await world.person({ email: lateEmail });

@@ -74,7 +74,7 @@ describe('settings', () => {
     });
   });
 
-  test('that two change at once all stay', async () => {
+  test('concurrent changes of two settings are both kept', async () => {
     await Promise.all([
       patch({ sessionIdleSeconds: 600 }),
       patch({ language: 'ar' }),

@@ -261,7 +261,7 @@ describe('audit events of an owner', () => {
       'user',
     ],
   ];
-  it.each(outsiders)('%s is a kind, with no address and no agent', async (_, make, kind) => {
+  it.each(outsiders)('%s is shown as a kind, without address and agent', async (_, make, kind) => {
     const { token, id } = await make();
     const requestId = await change(token);
     await app.db.query(sql`DELETE FROM members WHERE app_id = ${world.appId} AND user_id = ${id}`);
@@ -376,7 +376,7 @@ describe('security events', () => {
     ],
     ['access.denied', () => read(ofApp, stage.owner.token)],
   ];
-  it.each(causes)('%s is among the app’s', async (action, cause) => {
+  it.each(causes)('%s is among the events of the app', async (action, cause) => {
     app.clock.advance(60_000);
     const from = app.clock.now().toISOString();
     await cause();

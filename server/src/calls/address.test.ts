@@ -20,7 +20,7 @@ afterAll(() => app?.close());
 const organizations = '/v1/authorization/organizations';
 const get = (url: string) => world.call('GET', url, { token: world.admin.token });
 
-describe('no id', () => {
+describe('malformed ids', () => {
   const ids: [what: string, id: string][] = [
     ['letters', 'abc'],
     ['a negative number', '-1'],
@@ -73,7 +73,7 @@ describe('no id', () => {
     expect(response.json()).toMatchObject({ code: 'validation_failed', errors: [{ pointer: '/headers/x-iam-orgid' }] });
   });
 
-  test.each(['1', '9223372036854775807', '0', '000000000000000001'])('%s is one, and nobody has it', async (id) => {
+  test.each(['1', '9223372036854775807', '0', '000000000000000001'])('%s is valid, but unknown', async (id) => {
     expect((await get(`${organizations}/${id}`)).json()).toMatchObject({ status: 404, code: 'organization_not_found' });
   });
 
@@ -237,7 +237,7 @@ describe('query', () => {
   });
 });
 
-describe('names of apps in a path', () => {
+describe('unknown names of apps in a path are refused:', () => {
   test.each(['DEMO', '-demo', 'd', 'demo%00', '%2e%2e', "demo'", '1demo', 'a'.repeat(41)])('%s', async (name) => {
     const keys = await app.app.inject(`/apps/${name}/.well-known/jwks.json`);
     expect([400, 404]).toContain(keys.statusCode);

@@ -218,7 +218,7 @@ describe('an answer', () => {
     }
   });
 
-  test.each(calls)('%s varies by origin even without one', async (_what, status, call) => {
+  test.each(calls)('the response %s varies by origin even without an origin', async (_what, status, call) => {
     const response = await call({});
     expect(response.statusCode).toBe(status);
     expect(corsHeadersOf(response)).toEqual([]);

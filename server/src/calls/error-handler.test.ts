@@ -177,7 +177,7 @@ describe('every refusal is a problem document', () => {
     ]);
   });
 
-  test('no validation error has the words of a library', async () => {
+  test('validation errors never contain the words of a library', async () => {
     const bodies: unknown[] = [[], 'x', { customRoles: {}, metadata: [] }, { customRoles: [1], metadata: { '': '' } }];
     for (const body of bodies) {
       const options = {
@@ -265,13 +265,13 @@ describe('a failure in the middle of a call', () => {
     return { answer, name: row?.name };
   };
 
-  test.each(Object.keys(troubles))('%s: before the commit nothing was changed', async (name) => {
+  test.each(Object.keys(troubles))('%s: nothing is changed before the commit', async (name) => {
     const { answer, name: stored } = await call(`/v1/failing/before/${name}`);
     expect([answer.statusCode, stored]).toEqual([503, 'as before']);
     expect(answer.json<{ code: string }>().code).not.toBe('outcome_unknown');
   });
 
-  test.each(Object.keys(troubles))('%s: after the commit it does not say so', async (name) => {
+  test.each(Object.keys(troubles))('%s: the response after the commit is outcome_unknown', async (name) => {
     const { answer, name: stored } = await call(`/v1/failing/after/${name}`);
     expect([answer.statusCode, answer.json<{ code: string }>().code, stored]).toEqual([
       503,

@@ -121,7 +121,7 @@ const unreadable: [string, Pick<Attempt, 'headers' | 'payload'>][] = [
 ];
 
 describe('a body is not read', () => {
-  test.each(unreadable)('%s, where nothing is', async (_what, attempt) => {
+  test.each(unreadable)('%s, at a path without a route', async (_what, attempt) => {
     const response = await app.app.inject({ method: 'POST', url: '/v1/nowhere', ...attempt });
     expect(response.json()).toMatchObject({ status: 404, code: 'route_not_found' });
   });

@@ -138,7 +138,7 @@ describe.each([
 });
 
 describe('an origin', () => {
-  test('that only another app allows is foreign', async () => {
+  test('an origin that only another app allows is foreign', async () => {
     const { app, world } = development;
     const other = await createWorld(app, { settings: { allowedOrigins: ['https://other.example'] } });
     const headers = { cookie: `session-token=${world.admin.token}`, origin: 'https://other.example' };
@@ -147,7 +147,7 @@ describe('an origin', () => {
     expect(await verdictOf(other.call('POST', organizationSetup, { headers: theirs, body: {} }))).toBe('passes');
   });
 
-  test('that is removed from the settings is refused from the next call on', async () => {
+  test('an origin that is removed from the settings is refused from the next call on', async () => {
     const { world } = development;
     const origin = 'https://withdrawn.example';
     const headers = { ...cookieOf(development), origin };
@@ -163,7 +163,7 @@ describe('an origin', () => {
     expect(await verdictOf(world.call('POST', organizationSetup, { headers, body: {} }))).toBe('fails');
   });
 
-  test('that is refused changes nothing', async () => {
+  test('a refused origin changes nothing', async () => {
     const { world } = development;
     const url = '/v1/authorization/machine-users';
     const headers = { ...cookieOf(development), origin: 'https://evil.example' };

@@ -25,11 +25,11 @@ const answerTimeoutMs = 1_000;
 /**
  * Locks the directory for this process.
  *
- * The lock is a listening socket in the directory, `lock.<n>`. The kernel closes the socket when the process
- * ends for any reason. The lock works across containers that share the directory, where process ids have no meaning. Only the socket
- * with the highest number counts. A process that finds this socket dead adds the next number with `link`, which fails
- * if another process was faster. The file with the highest number is never removed, so no number is used twice, and two
- * processes cannot both win.
+ * The lock is a listening socket in the directory, `lock.<n>`. The kernel closes the socket when the process ends
+ * for any reason. The lock works across containers that share the directory, although process ids have no meaning
+ * there. Only the socket with the highest number counts. A process that finds this socket dead adds the next number
+ * with `link`, which fails if another process was faster. The file with the highest number is never removed, so no
+ * number is used twice, and two processes cannot both win.
  *
  * @example
  *   const lock = await lockDirectory('./data');

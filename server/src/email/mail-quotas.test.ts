@@ -134,7 +134,7 @@ describe('mails that others cause', () => {
     expect(person.email).toBe(mailbox());
   });
 
-  test('that are delayed are shown in lists, until they are sent', async () => {
+  test('delayed mails are shown in lists, until they are sent', async () => {
     const orgId = await world.organization(owner);
     for (let tag = 0; tag < perHour + 1; tag += 1) await invite(orgId, tagged(tag));
     await world.call('POST', '/v1/authorization/super-admins', {
@@ -175,7 +175,7 @@ describe('mails that others cause', () => {
     expect((await world.call('PUT', `${users}/invite`, { body })).statusCode).toBe(200);
   });
 
-  test('that would be of no use by then are not queued, and later ones have room again', async () => {
+  test('mails that would be of no use by then are not queued, and later mails have room again', async () => {
     for (let tag = 0; tag < perDay * 3; tag += 1) await signUp(tagged(tag));
     const queued = sql`SELECT count(*)::integer AS count FROM mails WHERE recipient LIKE ${`${name}%`}`;
     // The mails of today, and the mails that are due before their codes expire.

@@ -28,7 +28,7 @@ afterEach(async () => {
 });
 
 describe('a process', () => {
-  test('that crashes leaves its mails to the others after the lease ends', async () => {
+  test('a process that crashes leaves its mails to the others after the lease ends', async () => {
     server = await startMailServer();
     await outbox.queue();
     const now = app.clock.now();
@@ -43,7 +43,7 @@ describe('a process', () => {
     expect(await outbox.rows()).toMatchObject([{ state: 'SENT', attempts: 2 }]);
   });
 
-  test('that must stop finishes the current mail and begins no other', async () => {
+  test('a process that must stop finishes the current mail and begins no other', async () => {
     const stop = new AbortController();
     server = await startMailServer({
       onMail: async () => {
@@ -59,7 +59,7 @@ describe('a process', () => {
     expect(sent).toBeLessThanOrEqual(5);
   });
 
-  test('that must stop does not wait for a server that hangs', async () => {
+  test('a process that must stop does not wait for a server that hangs', async () => {
     const stop = new AbortController();
     server = await startMailServer({
       onMail: async () => {

@@ -69,7 +69,7 @@ describe('a credential id', () => {
     expect(await listed()).toEqual([]);
   });
 
-  it('that differs from the attested one is refused', async () => {
+  it('a credential id that differs from the attested id is refused', async () => {
     const credential = registration(createPasskey(), await begin());
     expect(problem(await register(withId(credential, anyId)))).toBe('400 factor_invalid');
   });

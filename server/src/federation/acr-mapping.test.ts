@@ -80,7 +80,7 @@ describe('the strength of a sign-in with a provider', () => {
     [{ amr: 'mfa' }, 1],
     [{ amr: [['mfa'], { mfa: true }, 2] }, 1],
     [{ amr: { 0: 'mfa' } }, 1],
-  ])('is, with the ID token of %j, %i', async (claims, acr) => {
+  ])('the ID token of %j gives the strength %i', async (claims, acr) => {
     newPerson(claims);
     expect(await sessionOf(await signIn())).toMatchObject({ acr, amr: ['fed'] });
   });

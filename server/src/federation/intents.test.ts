@@ -146,7 +146,7 @@ describe('the start page', () => {
     expect([browser.cookie?.split('=')[1] ?? '', ...secrets].filter((secret) => stored.includes(secret))).toEqual([]);
   });
 
-  it.each(['/idps/start/1', '/idps/start/118273645546213381'])('%s leads nowhere', async (url) => {
+  it.each(['/idps/start/1', '/idps/start/118273645546213381'])('the address %s leads nowhere', async (url) => {
     const response = await world.call('GET', url, { app: null });
     expect(problem(response)).toBe('400 intent_invalid');
     expect(response.headers['set-cookie']).toBeUndefined();

@@ -269,7 +269,7 @@ describe('a body that is too large', () => {
     expectProblem(answer, 413, 'body_too_large');
   });
 
-  test('that never ends is not read without end', async () => {
+  test('a body that never ends is not read without end', async () => {
     const caller = [`X-App-Name: ${world.appName}`, `Authorization: Bearer ${world.admin.token}`];
     const request = [...headers, ...caller, 'Content-Length: 10000000000', '', ''].join('\r\n');
     const socket = connect(port, '127.0.0.1');

@@ -209,12 +209,12 @@ describe('the media type', () => {
     ' ',
     `application/${'x'.repeat(10_000)}`,
   ];
-  test.each(refused)('%s is not', async (type) => {
+  test.each(refused)('the media type %s is not read', async (type) => {
     const response = await patch('{"metadata":{}}', { 'content-type': type });
     expect(response.json()).toMatchObject({ status: 415, code: 'unsupported_media_type' });
   });
 
-  test('no factor is not enough', async () => {
+  test('a missing media type is refused', async () => {
     expect((await patch('{"metadata":{}}', {})).json()).toMatchObject({ status: 415 });
   });
 
@@ -257,7 +257,7 @@ describe('the size', () => {
   });
 });
 
-describe('no body', () => {
+describe('requests without a body', () => {
   const sessions = '/v1/authentication/users/me/sessions';
   const types = [
     undefined,
@@ -307,7 +307,7 @@ describe('no body', () => {
     expect(response.statusCode).toBe(204);
   });
 
-  test.each([['[]'], ['null'], ['0'], ['""'], ['false'], ['{"x":1}'], ['[{}]']])('%s is not', async (payload) => {
+  test.each([['[]'], ['null'], ['0'], ['""'], ['false'], ['{"x":1}'], ['[{}]']])('%s is a body', async (payload) => {
     const headers = { 'content-type': 'application/json', 'x-app-name': world.appName };
     const authorization = `Bearer ${world.admin.token}`;
     const response = await app.app.inject({

@@ -51,7 +51,7 @@ describe('an answer', () => {
     ['breaks off', (response) => void response.destroy(), /could not be reached/],
     ['leads elsewhere', (response) => void response.writeHead(302, { location: url() }).end(), /could not be reached/],
     ['has headers without end', (response) => void response.setHeader('x', 'y'.repeat(20_000)).end(), /not be reached/],
-  ])('that %s is none', async (_, misbehave, message) => {
+  ])('a response that %s is an error', async (_, misbehave, message) => {
     answer = misbehave;
     const tried = outbound.fetch(url());
     await expect(tried).rejects.toThrow(OutboundError);
@@ -61,7 +61,7 @@ describe('an answer', () => {
   it.each<[string, (response: ServerResponse) => void]>([
     ['does not come', () => {}],
     ['never ends', (response) => void response.writeHead(200).write('x')],
-  ])('that %s is none', async (_, misbehave) => {
+  ])('a response that %s is an error', async (_, misbehave) => {
     answer = misbehave;
     const tried = impatient.fetch(url());
     await expect(tried).rejects.toThrow(OutboundError);

@@ -168,7 +168,7 @@ describe('a generic provider', () => {
       { metadata: { authorization_endpoint: 'javascript:alert(1)' } },
       'The configuration of the provider lacks authorization_endpoint.',
     ],
-  ])('that %s is refused with the reason', async (_, misbehaviour, reason) => {
+  ])('a provider that %s is refused with the reason', async (_, misbehaviour, reason) => {
     provider.misbehaviour = misbehaviour;
     const response = await post('oidc', oidcBody());
     expect(problem(response)).toBe('400 idp_discovery_failed');
@@ -266,7 +266,7 @@ describe('a change', () => {
     expect(await list(elsewhere)).toMatchObject([{ id, enabled: true }]);
   });
 
-  it('that deletes it takes it from the list', async () => {
+  it('a deletion removes the provider from the list', async () => {
     const id = await idOf('google', credentials);
     const { token } = world.admin;
     const url = `/v1/authorization/idps/${id}`;

@@ -89,7 +89,7 @@ describe('the list', () => {
     ]);
   });
 
-  test('no longer has a revoked one, whose user is deleted while others stay invited', async () => {
+  test('the list no longer has a revoked invitation, whose user is deleted while others stay invited', async () => {
     const [gone, kept] = [freshEmail(), freshEmail()];
     const id = await invited(gone);
     await invited(kept);
@@ -97,7 +97,7 @@ describe('the list', () => {
     expect([await userOf(gone), (await userOf(kept))?.state]).toEqual([undefined, 'INVITED']);
   });
 
-  test('no longer has a revoked one, whose codes are void while others stay invited', async () => {
+  test('the list no longer has a revoked invitation, whose codes are void while others stay invited', async () => {
     const { email, userId } = await world.person({ verified: false });
     const id = await invited(email);
     await invited(freshEmail());

@@ -97,7 +97,7 @@ describe('form', () => {
     ['zip', { ...header, zip: 'DEF' }],
     ['an array as header', [header]],
     ['an array as claims', header],
-  ])('%s is refused, well signed as it is', (name, testHeader) => {
+  ])('%s is refused despite a correct signature', (name, testHeader) => {
     const signingInput = join(testHeader, name === 'an array as claims' ? [claims] : claims);
     expect(decodeJwt(signed(signingInput))).toBeUndefined();
   });

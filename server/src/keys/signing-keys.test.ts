@@ -208,7 +208,7 @@ describe('a revoked key', () => {
     expect([await revoke(kid), await revoke(kid)]).toEqual([true, false]);
   });
 
-  test('that was the only one is replaced by a new one at once', async () => {
+  test('a revoked key that was the only key is replaced by a new key at once', async () => {
     const old = kidOf(machine.token);
     await revoke(old);
     const token = await newToken();
@@ -220,7 +220,7 @@ describe('a revoked key', () => {
     expect(await publishedIds()).toEqual([kidOf(token)]);
   });
 
-  test('that was the only one in use hands over to its published successor early', async () => {
+  test('a revoked key that was the only key in use is replaced early by its published successor', async () => {
     const { kid } = await rotate();
     await revoke(kidOf(machine.token));
     const token = await newToken();

@@ -86,7 +86,7 @@ describe('scopes', () => {
     expect(response.json()).toMatchObject({ active: true, kind: 'machine', scope: 'audit:read' });
   });
 
-  test('that are lacking are denied in the audit, whether or not there is such a thing', async () => {
+  test('missing scopes are denied in the audit, whether or not the object exists', async () => {
     await patch({ scopes: ['audit:read'] });
     for (const id of [await world.organization(world.admin), '1']) {
       const response = await world.call('GET', `/v1/authorization/organizations/${id}`, { token: machine.token });
@@ -101,7 +101,7 @@ describe('scopes', () => {
     });
   });
 
-  test('that a machine user lacks are reported before a fault in the request', async () => {
+  test('missing scopes of a machine user are reported before a fault in the request', async () => {
     await patch({ scopes: [] });
     const response = await world.call('GET', '/v1/authorization/organizations', { token: machine.token });
     expect(problem(response)).toBe('400 validation_failed');

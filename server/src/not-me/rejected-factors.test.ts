@@ -117,7 +117,7 @@ describe('the link after a day, when the owner signs in with the factor', () => 
     expect((await signInByPasskey(world, own)).statusCode).toBe(201);
   });
 
-  it('that removes nothing also keeps later factors', async () => {
+  it('a link that removes nothing also keeps later factors', async () => {
     const own = await addPasskey(world, person);
     const press = await linkOfNewestMail();
     await sessionBy(own);

@@ -110,7 +110,7 @@ describe('the configuration', () => {
 });
 
 describe('the database', () => {
-  it('that cannot be reached is a fault, and the mail server is checked anyway', async () => {
+  it('a database that cannot be reached is a fault, and the mail server is checked anyway', async () => {
     const env = {
       DATABASE_URL: `postgresql://user:pass-word@127.0.0.1:${await closedPort()}/none`,
       SMTP_URL: `smtp://127.0.0.1:${await closedPort()}`,
@@ -120,7 +120,7 @@ describe('the database', () => {
     expect(result.lines.join('')).not.toContain('pass-word');
   });
 
-  it('that does not exist yet is not created', async () => {
+  it('a database that does not exist yet is not created', async () => {
     const DATA_DIR = await mkdtemp(join(tmpdir(), 'gatehouse-doctor-'));
     expect(await doctor({ env: { DATA_DIR }, open: openExisting })).toEqual(
       found(/^fault {2}database {2}There is no database in .* yet: the first start creates it$/),
@@ -145,7 +145,7 @@ describe('the database', () => {
       sql`UPDATE schema_migrations SET checksum = 'x' WHERE version = 3`,
       /^fault {2}database {2}Migration 3 .* was changed/,
     ],
-  ])('that %s is reported and not migrated', async (_, change, finding) => {
+  ])('a database that %s is reported and not migrated', async (_, change, finding) => {
     await app.db.query(change);
     expect(await doctor()).toEqual(found(finding));
   });
@@ -201,19 +201,19 @@ describe('the mail server', () => {
   let server: MailServer | undefined;
   afterEach(() => server?.close());
 
-  it('that can be used gets no mail', async () => {
+  it('a mail server that can be used gets no mail', async () => {
     server = await startMailServer();
     expect((await doctor({ env: { SMTP_URL: `smtp://127.0.0.1:${server.port}` } })).lines).toEqual(['nothing to mend']);
     expect(server.mails).toEqual([]);
   });
 
-  it('that cannot be used is a fault with its reason', async () => {
+  it('a mail server that cannot be used is a fault with its reason', async () => {
     server = await startMailServer();
     const SMTP_URL = `smtp://127.0.0.1:${server.port}?requireTLS=true`;
     expect(await doctor({ env: { SMTP_URL } })).toEqual(found(/^fault {2}mail {2}.*: not_encrypted 500\.$/));
   });
 
-  it('that production lacks is a warning', async () => {
+  it('a mail server that production lacks is a warning', async () => {
     const env = { NODE_ENV: 'production', PUBLIC_URL: 'https://id.example.com', ALLOW_EMBEDDED: 'true' };
     expect(await doctor({ env })).toEqual(found(/^warning {2}mail {2}SMTP_URL is not set/));
   });
@@ -227,7 +227,7 @@ describe('the keys', () => {
     expect(await doctor({ env: { MASTER_KEY: otherKey } })).toEqual(found(finding));
   });
 
-  it('that are encrypted under an old master key are to be resealed', async () => {
+  it('keys that are encrypted under an old master key are to be resealed', async () => {
     const env = { MASTER_KEY: otherKey, MASTER_KEYS_OLD: healthyEnv.MASTER_KEY };
     const { lines } = await doctor({ env });
     expect(lines).toContainEqual(
@@ -235,7 +235,7 @@ describe('the keys', () => {
     );
   });
 
-  it('that cannot be decrypted are counted', async () => {
+  it('keys that cannot be decrypted are counted', async () => {
     await app.db.query(sql`UPDATE signing_keys SET sealed_private_key = ${randomBytes(100)}`);
     expect(await doctor()).toEqual(found(/^fault {2}keys {2}1 of 2 signing keys cannot be decrypted/));
   });

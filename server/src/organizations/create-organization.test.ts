@@ -105,7 +105,7 @@ describe('creating an organization is refused, and nothing changes', () => {
     ['with a creator', { createdBy: '1' }],
     ['with the status', { status: 'Inactive' }],
     ['with a role of the app', { customRoles: [{ key: 'global:x', displayName: 'x', allowedPermissions: [] }] }],
-  ])('%s', async (_what, body) => {
+  ])('creation is refused %s', async (_what, body) => {
     const before = await world.rows();
     expect(problem(await create(jon, body))).toBe('400 validation_failed');
     expect(await world.rows()).toEqual(before);

@@ -163,7 +163,7 @@ describe('concurrent patches', () => {
     expect(await world.events()).toHaveLength(events + 20);
   });
 
-  test('that set and remove the same key end in one of the two', async () => {
+  test('concurrent patches that set and remove one key have one of the two results', async () => {
     await patch({ contested: 'old' });
     const attempts = Array.from({ length: 10 }, (_, index) => patch({ contested: index % 2 ? 'new' : null }));
     expect(new Set(await statuses(attempts))).toEqual(new Set([200]));

@@ -154,7 +154,7 @@ describe('the name', () => {
     expect((await world.events()).at(-1)).toMatchObject({ action: 'organization.updated', changes: ['name'] });
   });
 
-  test('that is in use is refused, and nothing changes', async () => {
+  test('a name that is in use is refused, and nothing changes', async () => {
     await world.organization(await world.person(), { name: 'Taken name' });
     const before = await found();
     const response = await update({ name: ' TAKEN  name', metadata: { a: 'b' } });

@@ -119,7 +119,7 @@ describe('nobody can lock themselves out:', () => {
   test.each<[what: string, body: object]>([
     ['a second factor', { mfa: 'required' }],
     ['a second factor, with other fields', { mfa: 'required', maxSessionHours: 8, rememberDays: 3 }],
-  ])('%s that the own session lacks', async (_, body) => {
+  ])('an owner cannot require %s that the own session lacks', async (_, body) => {
     const { owner, orgId } = await place({ enrolled: false });
     await expectNothingChanged(async () => {
       expect(problem(await patch(orgId, owner, body))).toBe('409 policy_locks_you_out');
@@ -300,7 +300,7 @@ describe('a session below the policy', () => {
     expect((await call(machine)).json()).toEqual({ message: 'Organization Data Updated' });
   });
 
-  test('that is too old re-authenticates; with a required factor only the factor counts', async () => {
+  test('a session that is too old re-authenticates; with a required factor, only the factor counts', async () => {
     const { owner, orgId, factor } = await place();
     await patch(orgId, owner, { maxSessionHours: 2 });
     const list = () => world.call('GET', `/v1/authorization/organizations/${orgId}/managers?pageSize=9`, owner);
@@ -325,7 +325,7 @@ describe('a session below the policy', () => {
     ]);
   });
 
-  test('that allows only passkeys cannot be renewed with another factor', async () => {
+  test('a session under a policy of passkeys only cannot be renewed with another factor', async () => {
     const { owner, orgId, factor } = await place();
     await setRelyingParty(world);
     await addPasskey(world, owner);

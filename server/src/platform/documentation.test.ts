@@ -280,7 +280,7 @@ describe('addresses', () => {
   });
 
   it.each(['/nonsense', '/api-tutorials/nonsense', '/api-tutorials/a/b/c', '/api-tutorials/constructor'])(
-    '%s shows people a page with the search, and programs a problem',
+    'the address %s shows people a page with the search, and programs a problem',
     async (address) => {
       const page = await get(address, browser);
       expect([page.statusCode, page.headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);

@@ -38,7 +38,7 @@ const production = {
 };
 
 describe('health', () => {
-  it('is alive', async () => {
+  it('the health check responds while the service runs', async () => {
     const response = await get('/healthz?from=probe');
     expect([response.statusCode, response.json()]).toEqual([200, { status: 'ok' }]);
   });

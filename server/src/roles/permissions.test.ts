@@ -143,7 +143,7 @@ describe('a check', () => {
     }
   });
 
-  test.each(['__proto__', 'constructor', '0', '"', '\\', 'é'])('finds %s', async (permission) => {
+  test.each(['__proto__', 'constructor', '0', '"', '\\', 'é'])('a check finds %s', async (permission) => {
     const body = { roles: [{ key: 'odd', displayName: 'Odd', allowedPermissions: [permission] }] };
     await world.call('PUT', `/v1/authorization/organizations/${orgId}/roles`, { token: owner.token, body });
     const person = await world.person();

@@ -83,7 +83,7 @@ describe('the parts of a text', () => {
     expect(partsWithin('118273645546217472', parts).filter((part) => here.has(part))).toEqual([]);
   });
 
-  test('that a query needs are few, however long it is', () => {
+  test('the parts that a query needs are few, even if the query is long', () => {
     expect(partsOfQuery('name', 'do')).toHaveLength(1);
     expect(partsOfQuery('name', 'doe')).toHaveLength(1);
     expect(partsOfQuery('name', 'abcdef')).toHaveLength(1);

@@ -273,7 +273,7 @@ describe('the mails', () => {
     expect(problem(await finishWith(await begin(), codes[0] ?? ''))).toBe(refused);
   });
 
-  it('that a stranger with the password requests do not invalidate those of the owner', async () => {
+  it('mails that a stranger with the password requests do not invalidate the mails of the owner', async () => {
     const begun = await begin();
     await send(begun);
     const code = await mailed();

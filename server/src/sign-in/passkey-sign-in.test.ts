@@ -424,7 +424,7 @@ describe('a signature counter', () => {
     return response.json<{ factors: { passkey: { counterRegressedAt: string | null } }[] }>().factors[0]?.passkey;
   };
 
-  it('that goes back is recorded, not refused', async () => {
+  it('a counter that goes back is recorded, not refused', async () => {
     for (const counter of [5, 6]) expect((await signInByPasskey(world, passkey, { counter })).statusCode).toBe(201);
     expect([await regressions(), (await listed())?.counterRegressedAt]).toEqual([[], null]);
     expect((await signInByPasskey(world, passkey, { counter: 6 })).statusCode).toBe(201);
@@ -434,7 +434,7 @@ describe('a signature counter', () => {
     expect(await regressions()).toHaveLength(1);
   });
 
-  it('that stays 0 belongs to an authenticator without a counter', async () => {
+  it('a counter that stays 0 belongs to an authenticator without a counter', async () => {
     for (let round = 0; round < 2; round += 1) await signInByPasskey(world, passkey, { counter: 0 });
     expect(await regressions()).toEqual([]);
   });

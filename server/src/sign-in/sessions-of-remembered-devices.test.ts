@@ -111,7 +111,7 @@ describe('a session of a remembered browser', () => {
 });
 
 describe('a change at the same time as the sign-in', () => {
-  it('that ends the remembered browser wins, or comes after the sign-in and ends the session', async () => {
+  it('a change that ends the remembered browser takes effect before the sign-in, or ends the new session', async () => {
     const jar = await remembered();
     const other = await addFactor(world, person);
     await call('POST', `${factorsUrl}/${other.id}/confirmation`, person.token, { code: nextCode(world, other) });

@@ -110,7 +110,7 @@ describe('tries against one account', () => {
     expect(answers.map(problem)).toEqual(['401 invalid_credentials', '429 too_many_attempts']);
   });
 
-  test('that were correct are not counted, also many at once', async () => {
+  test('correct attempts are not counted, even many concurrent ones', async () => {
     const right = () => attempt({ world, email: person.email, given: password });
     for (let round = 0; round < 4; round += 1) {
       expect(count(await Promise.all(times(3, right)))).toEqual({ 201: 3 });

@@ -88,7 +88,7 @@ describe('every authenticated POST under /v1/authorization', () => {
     expect(ofAuthorization.filter(({ idempotency }) => !idempotency).map(({ operationId }) => operationId)).toEqual([]);
   });
 
-  it('that creates (201) stores its response', () => {
+  it('each POST that creates (201) stores its response', () => {
     const creating = ofAuthorization.filter(({ response }) => response.status === 201);
     expect(creating.filter(({ idempotency }) => idempotency !== 'kept')).toEqual([]);
   });

@@ -257,7 +257,7 @@ describe.each(proxies)('behind $name', ({ name, isInstalled }) => {
       ['a large answer', '/openapi.json', {}],
       ['a large answer in brotli', '/openapi.json', { 'accept-encoding': 'br' }],
       ['a large script in gzip', '/docs', { 'accept-encoding': 'gzip' }],
-    ])('%s arrives as the service sent it', async (_what, path, headers) => {
+    ])('the response %s arrives as the service sent it', async (_what, path, headers) => {
       const [expected, answer] = [await send(direct, path, { headers }), await through(path, { headers })];
       expect(answer.body === expected.body && answer.body.length > 0).toBe(true);
       const kept = ['content-type', 'content-encoding', 'etag', 'cache-control', 'vary', 'strict-transport-security'];

@@ -178,7 +178,7 @@ describe('a deleted user', () => {
     expect((await world.person({ email: person.email })).userId).not.toBe(person.userId);
   });
 
-  test('counts nowhere', async () => {
+  test('a deleted user is not counted anywhere', async () => {
     const orgId = await world.organization(await world.person());
     const member = await world.member(orgId);
     const totals = async () => {

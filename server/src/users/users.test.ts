@@ -254,7 +254,7 @@ describe('an update of a user', () => {
     expect(row).toEqual({ phone_number: null, language: null });
   });
 
-  test('that changes the phone number makes it unverified, and only then', async () => {
+  test('only an update that changes the phone number makes it unverified', async () => {
     const person = await world.person();
     const isVerified = async () => (await read(person)).json<{ isPhoneVerified: boolean }>().isPhoneVerified;
     await update(person, { phoneNumber: '+4915112345678' });
