@@ -147,7 +147,7 @@ describe('another attempt', () => {
     await expect(createClient({ ...options, fetch }).users.me()).resolves.toEqual({ userId: '7' });
   });
 
-  it('ends when the caller gives up', async () => {
+  it('ends when the caller cancels the call', async () => {
     const controller = new AbortController();
     const { asked, fetch } = answering(() => {
       controller.abort(new Error('given up'));
@@ -200,7 +200,7 @@ describe('headers', () => {
   });
 });
 
-it('a call that takes too long is given up', async () => {
+it('a call that takes too long is cancelled', async () => {
   const fetch = (_: unknown, init?: RequestInit) =>
     new Promise<Response>((_resolve, reject) =>
       init?.signal?.addEventListener('abort', () => reject(init.signal?.reason as Error)),

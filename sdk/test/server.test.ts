@@ -322,7 +322,7 @@ describe('a protected server', () => {
       expect(await authorize()(requestOf(token), requirement)).toMatchObject({ refusal: { status } });
   });
 
-  it('takes several different session cookies for none, as the service does', async () => {
+  it('several different session cookies count as no cookie, as in the service', async () => {
     const ask = (cookie: string) => authorize({ cookies: true })(requestOf(undefined, { cookie }));
     const [mine, theirs] = [owner, stranger].map(({ token }) => `session-token=${token}`);
     expect(await ask(`${mine}; ${mine}`)).toMatchObject({ actor: { userId: owner.userId } });

@@ -75,7 +75,7 @@ describe('the types of clients and servers', () => {
     expectTypeOf<AuthenticatorOptions>().not.toHaveProperty('token');
   });
 
-  it('tell people from machines before anything of a person can be read', () => {
+  it('the compiler separates people from machines before data of a person can be read', () => {
     const read = (actor: Actor) => {
       // @ts-expect-error a machine has no address
       calls(() => actor.email);

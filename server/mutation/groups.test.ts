@@ -40,7 +40,7 @@ it.each(rows)('detects $name', async ({ needed, detected }) => {
   expect(found.toSorted((a, b) => a - b)).toEqual(detected);
 });
 
-it('tries each guard alone at first', async () => {
+it('each guard is tested alone at first', async () => {
   const test = testOf([[3, 30]]);
   expect(await new Groups().detect(range(40), test.passesWithout)).toEqual([]);
   expect(test.runs).toBe(40);

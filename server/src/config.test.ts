@@ -397,7 +397,7 @@ describe('secrets in files', () => {
     expect(fault?.message).toContain('METRICS_TOKEN_FILE');
   });
 
-  test('an unreadable key file is one fault, not also a missing key', () => {
+  test('an unreadable key file is one fault, without a second fault for the missing key', () => {
     expect(faultsOf({ ...production, MASTER_KEY: undefined, MASTER_KEY_FILE: directory })).toHaveLength(1);
   });
 

@@ -94,7 +94,7 @@ describe('leases', () => {
     expect(await nodesInUse()).toEqual([0]);
   });
 
-  test('say how long ids can be given without the database', async () => {
+  test('limit how long ids can be issued without the database', async () => {
     const source = await lease({ leaseMs: 3_600_000 });
     expect(source.remainingMs()).toBeGreaterThan(0);
     expect(source.remainingMs()).toBeLessThanOrEqual(3_600_000);
@@ -194,7 +194,7 @@ describe('leases', () => {
     }
   });
 
-  test('are given back at close, for times after the last id', async () => {
+  test('are returned at close, for times after the last id', async () => {
     const source = await lease();
     const last = BigInt(take(source, 10_000).at(-1) ?? 0) >> 22n;
     await source.close();

@@ -265,7 +265,7 @@ describe('the log', () => {
     expect(second).toEqual([expect.objectContaining({ ...expected, migrationsApplied: 0, firstApp: 'present' })]);
   });
 
-  test('has what Node.js would print on standard error', async () => {
+  test('the log contains everything that Node.js would print on standard error', async () => {
     const onSignals =
       `process.on('SIGUSR2', () => process.emitWarning('careful'));` +
       `process.on('SIGHUP', () => { throw new Error('not expected'); });`;

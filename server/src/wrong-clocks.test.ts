@@ -229,7 +229,7 @@ describe.runIf(onServer).each([
     expect(later.filter(({ away }) => Math.abs(away) > 3_600)).toEqual([]);
   });
 
-  test('warns of it once, and its metric tells it', async () => {
+  test('logs one warning, and its metric shows the difference', async () => {
     const metric = async (at: ServiceProcess) =>
       Number(/^gatehouse_clock_offset_seconds (\S+)$/m.exec(await (await at.call('GET', '/metrics')).text())?.[1]);
     expect(Math.abs((await metric(wrong)) - offMs / 1000)).toBeLessThan(60);

@@ -236,7 +236,7 @@ describe('linked accounts', () => {
     expect(after.text).toContain('No account is linked.');
   });
 
-  it('stay if they are the only way to sign in, or belong to somebody else', async () => {
+  it('the last sign-in method and accounts of other people cannot be unlinked', async () => {
     const { person, visitor } = await linked();
     await test.db.query(sql`UPDATE users SET password_hash = NULL WHERE id = ${person.userId}`);
     const { forms } = await visitor.open(at('account/identities'));

@@ -39,7 +39,7 @@ describe('the second factors', () => {
     return { passkey: Object.assign(passkey, { id: '', recoveryCodes: [] }), answer };
   }
 
-  it('get a passkey with the code of a mail, which gives recovery codes', async () => {
+  it('get a passkey with a mailed code, which creates recovery codes', async () => {
     const { person, visitor } = await signIn();
     const visit = await visitor.press('Add a passkey');
     const { code: verificationCode = '' } = await world.mail(person.email);

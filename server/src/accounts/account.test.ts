@@ -111,7 +111,7 @@ describe('a change of the address', () => {
   });
 });
 
-describe('an address that somebody else has', () => {
+describe('an address that is already in use', () => {
   test('gets the same response, no code, and the owner of the address is notified', async () => {
     const other = await world.person();
     const [free, taken] = [await ask(fresh()), await ask(other.email.toUpperCase())];
@@ -127,7 +127,7 @@ describe('an address that somebody else has', () => {
     expect(problem(await change((await world.mail(newEmail)).code))).toBe('400 code_invalid');
   });
 
-  test('is refused if it is taken when the code comes back, and nothing has changed', async () => {
+  test('is refused if it is taken when the code is sent back, and nothing has changed', async () => {
     const newEmail = fresh();
     await ask(newEmail);
     const { code } = await world.mail(newEmail);
@@ -136,7 +136,7 @@ describe('an address that somebody else has', () => {
     expect((await me(person)).json()).toMatchObject({ email: person.email });
   });
 
-  test('is given to one of two concurrent callers', async () => {
+  test('one of two concurrent callers gets the address', async () => {
     const other = await world.person();
     const newEmail = fresh();
     await ask(newEmail);
@@ -152,7 +152,7 @@ describe('the current password', () => {
   test.each<[string, () => ReturnType<typeof ask>]>([
     ['a change of the address', () => ask(fresh(), { currentPassword: 'Wrong@password-of-nobody' })],
     ['the deletion of the account', () => leave('Wrong@password-of-nobody')],
-  ])('is needed for %s, and its tries are counted', async (_, act) => {
+  ])('is needed for %s, and failed attempts are counted', async (_, act) => {
     const strict = await createWorld(app, { settings: { limits: { passwordChecksPerUserPerHour: 1 } } });
     const [before, own] = [world, person];
     world = strict;
@@ -172,7 +172,7 @@ describe('the current password', () => {
   });
 });
 
-describe('the deletion of one’s own account', () => {
+describe("the deletion of the caller's account", () => {
   test('is final: no session, no sign-in, no address in the audit, and the cookie is cleared', async () => {
     const headers = { cookie: `session-token=${person.token}`, 'user-agent': 'browser of hers' };
     const body = { currentPassword: password };

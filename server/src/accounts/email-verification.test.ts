@@ -225,7 +225,7 @@ describe('the mailed token', () => {
     expect(await isVerified(person)).toBe(true);
   });
 
-  test('needs the code all the same', async () => {
+  test('the mailed token does not replace the code', async () => {
     const person = await unverified();
     expect(problem(await present(person.mailedToken, person.userId, 'AAAAAAA'))).toBe('400 code_invalid');
   });

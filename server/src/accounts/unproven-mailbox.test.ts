@@ -31,7 +31,7 @@ const leave = async ({ token }: Person) => {
 const purposes = async () => (await world.mails(victim)).map(({ purpose }) => purpose);
 const countOf = async (purpose: string) => (await purposes()).filter((found) => found === purpose).length;
 
-describe("a user with somebody else's address cannot send any number of mails to it", () => {
+describe("a user with another person's address cannot send any number of mails to it", () => {
   test('a user cannot send more mails than the quota by changing the password', async () => {
     const { userId, token } = await stranger();
     const other = 'Secret@slidezAB';

@@ -107,7 +107,7 @@ test('managers may take part only if the app allows it', async () => {
   await set(false);
 });
 
-test('managers cannot prolong a key that gives more than they may grant', async () => {
+test('managers cannot prolong a key with more rights than they may grant', async () => {
   const url = '/v1/authorization/apps/settings';
   const set = (body: object) => world.call('PATCH', url, { token: world.admin.token, body });
   await set({ managersMayMakeApiKeys: true, managersMayGrantAnyRole: false });

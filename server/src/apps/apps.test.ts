@@ -165,7 +165,7 @@ describe('reading apps', () => {
     expect(apps.slice(-2).map(({ name }) => name)).toEqual(names);
   });
 
-  test('finds none that is not there', async () => {
+  test('an unknown app is not found', async () => {
     expect(problem(await world.operate('GET', `${url}/nowhere`))).toBe('404 app_not_found');
     expect(problem(await update('nowhere', { displayName: 'X' }))).toBe('404 app_not_found');
   });
@@ -278,7 +278,7 @@ describe('updating an app', () => {
     });
   });
 
-  test('merges the look of mails and the limits too', async () => {
+  test('merges the branding of mails and the limits, too', async () => {
     const before = { mail: { fromName: 'Acme', color: '#1f6feb' }, limits: { invitationsPerDay: 5 } };
     const { name } = (await create({ settings: before })).json<{ name: string }>();
     await update(name, {

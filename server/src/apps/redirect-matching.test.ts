@@ -301,7 +301,7 @@ describe('a bare origin', () => {
     expect((await world.mail(email)).url).toMatch(/^https:\/\/bare\.example\.com\/default\?c=/);
   });
 
-  test.each([...byPersons, ...byTrusted])('serves everybody where redirectMatching is origin: %s', async (_, ask) => {
+  test.each([...byPersons, ...byTrusted])('serves all callers if redirectMatching is origin: %s', async (_, ask) => {
     await expectAllowed(byOrigin, ask, 'https://bare.example.com/any?c={{code}}&fixed=1#x');
     await expectAllowed(byOrigin, ask, 'https://app.example.com/verify?c={{code}}&fixed=1#x');
     for (const path of ['evil', 'e{{code}}change/x']) {
@@ -368,7 +368,7 @@ describe('an app that lists no redirect URLs', () => {
     await other.app.close();
   });
 
-  test('lets none of its super admins set a default template elsewhere', async () => {
+  test('does not let its super admins set a default template on another site', async () => {
     const world = await empty(app);
     const body = { verificationUrl: anywhere };
     const response = await world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body });

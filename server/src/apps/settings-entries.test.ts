@@ -105,7 +105,7 @@ describe('an entry that is stored', () => {
     redirectUrls: ['https://*.example.com/verify', 'http://app.example.com/verify'],
   };
 
-  test('stays through other changes, and cannot come back once it was removed', async () => {
+  test('stays through other changes, and cannot be added again after its removal', async () => {
     const world = await createWorld(production);
     await store(world, stored);
     expect((await patch(world, { language: 'ar' })).statusCode).toBe(200);

@@ -79,7 +79,7 @@ describe.each(all)('an app that allows only %s', (allowed) => {
 });
 
 describe('a disabled method', () => {
-  it('is refused in the same way for every address, whether or not the secret is right', async () => {
+  it('is refused in the same way for every address, even with the correct secret', async () => {
     await allow('provider');
     const bodies = [person.email, 'nobody@example.com'].flatMap((email) => [
       { email, password },

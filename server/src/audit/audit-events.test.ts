@@ -129,7 +129,7 @@ it('an event has the names of the actor, the action, the target and the place', 
   });
 });
 
-it('the app’s events are those of every organization and of none, with nothing of another app', async () => {
+it('the events of the app include all organizations, and nothing of another app', async () => {
   const elsewhere = await createWorld(app);
   const found = (await pages(ofApp, world.admin.token, { pageSize: '100' })).flat();
   const [counted] = await app.db.query<{ count: string }>(sql`
@@ -222,7 +222,7 @@ describe('filters', () => {
     }
   });
 
-  it('`from` belongs to the time that is asked for, `to` does not; any offset will do', async () => {
+  it('`from` includes its time, `to` does not; any offset is accepted', async () => {
     const requestId = await change(stage.owner.token);
     const inIndia = new Date(app.clock.now().getTime() + 330 * 60_000).toISOString();
     const from = inIndia.replace('Z', '+05:30');
@@ -290,7 +290,7 @@ describe('audit events of an owner', () => {
     expect(await events(ofOrganization(), world.admin.token, { actorId })).not.toEqual([]);
   });
 
-  it('a super admin who is in the organization is one of its people', async () => {
+  it('a super admin who belongs to the organization is one of its people', async () => {
     const body = { email: world.admin.email, firstName: 'Jon', lastName: 'Doe' };
     const url = `/v1/authorization/organizations/${stage.orgId}/owners`;
     await world.call('POST', url, { token: world.admin.token, body });

@@ -84,7 +84,7 @@ describe('a secret that is wrong', () => {
     ['PUT', ':userId/password', { newPassword: password }],
     ['POST', 'me/email', { newEmail: 'newer@example.com' }],
     ['DELETE', 'me', {}],
-  ] as const)('is recorded with the user whose password was attempted: %s %s', async (method, path, more) => {
+  ] as const)('is recorded with the user who was attacked: %s %s', async (method, path, more) => {
     const { userId, token } = stage.member;
     const url = `/v1/authentication/users/${path.replace(':userId', userId)}`;
     const body = { ...more, currentPassword: wrong };

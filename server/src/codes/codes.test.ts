@@ -61,13 +61,13 @@ describe('attempts from one address', () => {
     expect(await outcome(fiveWrong, fiveWrong.code)).toBe('400 code_invalid');
   });
 
-  test('the tries of one person are not those of another', async () => {
+  test('the attempts of one person are not attempts of another', async () => {
     const [first, second] = [await unverified(), await unverified()];
     await guess(first, 5);
     expect((await present(second, second.code)).statusCode).toBe(200);
   });
 
-  test('50 requests at the same moment get no more than 5 tries', async () => {
+  test('50 concurrent requests get no more than 5 attempts', async () => {
     const person = await unverified();
     await guess(person, 50);
     expect(await tries(person)).toEqual({ tries: 5, most: 5 });
@@ -113,7 +113,7 @@ describe('attempts from many addresses', () => {
     expect(await outcome(spent, spent.code)).toBe('400 code_invalid');
   });
 
-  test('70 requests at the same moment get no more than 50 tries', async () => {
+  test('70 concurrent requests get no more than 50 attempts', async () => {
     const person = await unverified();
     await guess(person, 70, distinct);
     expect(await tries(person)).toEqual({ tries: 50, most: 1 });

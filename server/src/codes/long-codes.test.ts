@@ -148,7 +148,7 @@ describe.each(purposes)('a mail of a %s', (_, prepare, hasLink, kept) => {
     expect(linked.text).not.toMatch(grouped);
   });
 
-  test('is good by its long code after all tries of the short one', async () => {
+  test('the long code is valid after all attempts with the short code', async () => {
     const { send, present } = await prepare();
     const mail = await send(hasLink ? template : undefined);
     await guess(present);

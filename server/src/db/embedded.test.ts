@@ -73,7 +73,7 @@ test('a database in memory is not replaced by an empty one', async () => {
   await expect(db.query(sql`SELECT 1`)).rejects.toThrow('lost');
 });
 
-test('an archive of it begins another one', async () => {
+test('an archive of the database starts another one', async () => {
   const db = await open();
   await db.query(sql`CREATE TABLE notes AS SELECT 'archived' AS text`);
   const snapshot = join(directory, 'archive.tar.gz');

@@ -71,7 +71,7 @@ describe('values', () => {
     expect(seen).toEqual(zones.map(() => instant));
   });
 
-  test('parameters arrive as they were given', async () => {
+  test('parameters arrive unchanged', async () => {
     const instant = new Date('2026-02-03T04:05:06.789Z');
     const document = JSON.stringify(['ünïcode', { nested: true }]);
     const [row] = await db.query(sql`

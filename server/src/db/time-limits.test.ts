@@ -116,7 +116,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('time limits of 
     });
   });
 
-  it('a commit that waits for a standby is not cancelled where the server has limits', async () => {
+  it('a commit that waits for a standby is not cancelled if the server has limits', async () => {
     await open({ poolSize: 1, limits: { ...patient, answer: 200 } });
     // Simulates the wait in a commit. With limits, the server would have ended every other statement by itself.
     const sleeping = db.query(sql`INSERT INTO notes SELECT 1 FROM pg_sleep(1)`);
@@ -173,7 +173,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('time limits of 
     it.each([
       ['lost', sql`DEALLOCATE ALL`],
       ['of another meaning', raw(`PREPARE "${namedStatements()(statement).name}" AS SELECT 8 AS eight`)],
-    ])('a statement that is %s is sent again without a name; the operator is told once', async (what, meddle) => {
+    ])('a statement that is %s is sent again without a name; the operator is notified once', async (what, meddle) => {
       await open({ poolSize: 1 });
       if (what === 'lost') await db.query(statement);
       await db.query(meddle);

@@ -119,7 +119,7 @@ describe('the device token', () => {
     expect(await deviceCount(userId)).toBe(2);
   });
 
-  test('is good for 180 days after the last sign-in', async () => {
+  test('is valid for 180 days after the last sign-in', async () => {
     const { email, userId } = await world.person();
     const device = held(await signIn(email));
     for (const days of [179, 179]) {
@@ -132,7 +132,7 @@ describe('the device token', () => {
     expect(await deviceCount(userId)).toBe(1);
   });
 
-  test('is deleted when the account becomes somebody else’s', async () => {
+  test('is deleted when the account gets another owner', async () => {
     const fresh = await createWorld(app);
     const { email, userId } = await fresh.person({ verified: false });
     const device = held(await signIn(email, {}, fresh));
@@ -192,7 +192,7 @@ describe('pages of other origins', () => {
 describe('the mail about a new device', () => {
   const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0';
 
-  test('says from where, and is sent once per network a day', async () => {
+  test('names the place, and is sent once per network a day', async () => {
     const { email } = await world.person();
     await signIn(email, { 'user-agent': firefox });
     await signIn(email, { 'user-agent': 'curl/8.0' });

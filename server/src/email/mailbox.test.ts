@@ -231,7 +231,7 @@ describe('the mailbox as a page', () => {
     expect((await messages('?to=')).length).toBeGreaterThan(1);
   });
 
-  test('says so when there is none', async () => {
+  test('says that there are no mails', async () => {
     expect((await ask({ ...browser, query: '?to=nobody@example.com' })).body).toContain(
       'No mail to nobody@example.com yet.',
     );

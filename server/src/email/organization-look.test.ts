@@ -83,7 +83,7 @@ describe('a mail of an organization', () => {
   });
 });
 
-describe('a mail has the look of the app', () => {
+describe('a mail has the branding of the app', () => {
   it.each<[what: string, spoil: () => Promise<unknown>]>([
     [
       'while the app shows no branding of organizations',

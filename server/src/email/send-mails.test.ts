@@ -82,7 +82,7 @@ describe('a mail', () => {
     ]);
   });
 
-  test('cannot be given headers or recipients by what people write', async () => {
+  test('cannot get headers or recipients from texts of people', async () => {
     server = await startMailServer();
     const hostile = 'x\r\nBcc: victim@example.com\r\n\r\n<b>body</b>';
     await app.db.query(sql`UPDATE apps SET display_name = ${hostile} WHERE id = ${world.appId}`);
@@ -264,7 +264,7 @@ describe('a mail is tried again later', () => {
   });
 });
 
-describe('a mail is given up at once', () => {
+describe('a mail is abandoned at once', () => {
   test.each<[what: string, open: () => Promise<MailServer>, error: string]>([
     [
       'for a recipient who does not exist',

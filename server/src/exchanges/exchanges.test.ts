@@ -141,7 +141,7 @@ describe('the chosen organization', () => {
   const removed = (orgId: string) =>
     world.call('DELETE', `/v1/authorization/organizations/users/${person.userId}`, { token: world.admin.token, orgId });
 
-  it('is none of others, of another app, left, deactivated or unknown, and none that only invites', async () => {
+  it('is never an organization to which the person does not belong, or an inactive one', async () => {
     const left = await world.organization(person);
     const successor = await world.person();
     const body = { email: successor.email, firstName: 'A', lastName: 'B' };

@@ -118,7 +118,7 @@ describe('a delayed reset', () => {
     expect([await hasFactor(), await isLive()]).toEqual([true, true]);
   });
 
-  it('is replaced by that of another super admin if the person who requested it is none any more', async () => {
+  it('is replaced by a request of another super admin if the first requester is no longer super admin', async () => {
     const other = await world.person();
     await setSuperAdmin(other, true);
     await enrol(world, other);
@@ -211,7 +211,7 @@ describe('a reset of another super admin', () => {
   });
 });
 
-describe('nobody else resets factors', () => {
+describe('other callers cannot reset factors', () => {
   it.each<[who: string, token: () => Promise<string>, expected: string]>([
     ['oneself, as a super admin', () => setSuperAdmin(person, true).then(() => person.token), '403 access_denied'],
     ['oneself', () => Promise.resolve(person.token), '403 access_denied'],

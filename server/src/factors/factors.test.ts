@@ -129,7 +129,7 @@ describe('confirming a factor', () => {
     expect(problem(await confirm(added.id, { code: nextCode(world, added) }))).toBe('404 factor_not_found');
   });
 
-  it("is refused for somebody else's factor", async () => {
+  it("is refused for another user's factor", async () => {
     const added = await addFactor(world, person);
     const other = await world.person();
     expect(problem(await confirm(added.id, { code: nextCode(world, added) }, other.token))).toBe(
@@ -176,7 +176,7 @@ describe('removing a factor', () => {
     expect(problem(await call('DELETE', `${factorsUrl}/${second.id}`))).toBe('409 last_factor');
   });
 
-  it("is refused for somebody else's", async () => {
+  it("is refused for another user's factor", async () => {
     const factor = await enrol(world, person);
     const other = await world.person();
     await enrol(world, other);

@@ -153,7 +153,7 @@ describe('a session whose provider has checked two factors', () => {
     expect(problem(await world.call('GET', `${users}/me`, { token }))).toBe('401 unauthenticated');
   });
 
-  it('stays usable when the app begins to require a second factor', async () => {
+  it('remains usable when the app starts to require a second factor', async () => {
     newPerson({ amr: ['mfa'] });
     const strong = await signIn();
     newPerson();

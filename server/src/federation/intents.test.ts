@@ -106,7 +106,7 @@ describe('an intent', () => {
     expect(urls).toEqual([1, 2].map(() => ({ success_url: successUrl, failure_url: failureUrl })));
   });
 
-  it('is one of so many from one address', async () => {
+  it('is limited in number for one address', async () => {
     const limits = { idpIntentsPerAddressPerHour: 2 };
     await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, { settings: { limits } });
     const answers = [];
@@ -116,7 +116,7 @@ describe('an intent', () => {
 });
 
 describe('the start page', () => {
-  it('sends the browser to the provider with all that protects the way', async () => {
+  it('sends the browser to the provider with all protective parameters', async () => {
     const { intentId, authUrl } = await createIntent(world, idpId);
     const response = await visit(world, browser, authUrl);
     expect(response.statusCode).toBe(302);
@@ -190,7 +190,7 @@ describe('the start page', () => {
   });
 });
 
-describe('the way back', () => {
+describe('the return from the provider', () => {
   it('ends at the success URL, with the token that redeems the intent', async () => {
     const back = await goThrough(world, provider, idpId);
     expect(back).toEqual({

@@ -320,7 +320,7 @@ describe('linking while signed in', () => {
     expect(await identities(mia.token)).toEqual([]);
   });
 
-  it('gives an identity to one of two who link it at once', async () => {
+  it('links an identity to one of two users who link it concurrently', async () => {
     const people = await Promise.all([world.person(), world.person()]);
     provider.person = { sub: 'shared' };
     const ways = await Promise.all(
@@ -400,7 +400,7 @@ describe('unlinking', () => {
     expect((await unlink({ token }, second?.id)).statusCode).toBe(204);
   });
 
-  it('is for one’s own only', async () => {
+  it("is possible only for the user's own identities", async () => {
     const jon = await world.person();
     await link(jon, { sub: 'jon' });
     const [identity] = await identities(jon.token);

@@ -231,7 +231,7 @@ describe('the platform key', () => {
     `Bearer ${platformKey.slice(1)}`,
     `Basic ${platformKey}`,
     platformKey,
-  ])('"%s" is none', async (authorization) => {
+  ])('"%s" is not accepted', async (authorization) => {
     const response = await world.call('GET', '/v1/platform/apps', { app: null, headers: { authorization } });
     expect(response.json()).toMatchObject({ status: 401, code: 'unauthenticated' });
   });

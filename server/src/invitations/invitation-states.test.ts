@@ -208,7 +208,7 @@ describe('an address invited by two organizations', () => {
     await expectUsable();
   });
 
-  test('is a member of the one whose invitation has not expired, and of the other after it is sent again', async () => {
+  test('is a member of the organization with the valid invitation, and of the other after resending', async () => {
     await invite();
     app.clock.advance(4 * dayMs);
     await invite(otherOrgId);

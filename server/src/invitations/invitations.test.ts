@@ -179,7 +179,7 @@ describe('an active user with a verified address', () => {
     ['owners', 'Owner assigned', { managerRoles: ['ORG_OWNER'], roles: [] }],
     ['managers', 'Manager assigned', { managerRoles: ['ORG_USER_MANAGER'], roles: [] }],
     ['members', 'Member assigned', { managerRoles: [], roles: ['reader'] }],
-  ])('is among the %s at once and is told by mail', async (noun, message, held) => {
+  ])('is among the %s at once and gets a mail', async (noun, message, held) => {
     const person = await world.person();
     const response = await invite(noun, person.email.toUpperCase());
     expect(response.json()).toEqual({ message, userId: person.userId, invited: false });
@@ -283,7 +283,7 @@ describe('inviting again', () => {
 });
 
 describe('the audit of an invitation', () => {
-  test('records the user that a machine user claims to act for, and none for a human', async () => {
+  test('records the user for whom a machine user claims to act, and no such user for a human', async () => {
     const machine = await world.machine();
     await invite('members', freshEmail(), { userId: '42' }, machine);
     expect((await world.events()).at(-1)).toMatchObject({

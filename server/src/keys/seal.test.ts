@@ -9,7 +9,7 @@ const after = createSealer({ current: second, old: [first] });
 const stranger = createSealer({ current: randomBytes(32), old: [] });
 
 describe('seal and open', () => {
-  test.each(['', 'a', 'geheim – سر', 'x'.repeat(100_000)])('gives back what was sealed', (text) => {
+  test.each(['', 'a', 'geheim – سر', 'x'.repeat(100_000)])('return the value that was sealed', (text) => {
     expect(before.open(before.seal(text, 'apps:1'), 'apps:1').toString()).toBe(text);
   });
 
@@ -52,7 +52,7 @@ describe('seal and open', () => {
 });
 
 describe('rotation', () => {
-  test('old keys still open, and tell that the value should be sealed again', () => {
+  test('old keys still open values, and report that the value should be sealed again', () => {
     const sealed = before.seal('secret', 'c');
     expect(after.open(sealed, 'c').toString()).toBe('secret');
     expect(after.isCurrent(sealed)).toBe(false);

@@ -188,7 +188,7 @@ describe('audiences', () => {
   });
 });
 
-test('the lifetime is the machine user’s own, else that of the app', async () => {
+test("the lifetime of a machine user's token precedes the lifetime of the app", async () => {
   const lifeOf = async () => (await getToken()).json<{ expiresInSeconds: number }>().expiresInSeconds;
   await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, { settings: { machineTokenLifeSeconds: 3600 } });
   expect(await lifeOf()).toBe(3600);

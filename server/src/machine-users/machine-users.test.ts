@@ -178,7 +178,7 @@ describe('a further secret', () => {
     expect(problem(await addSecret('robot'))).toBe('400 validation_failed');
   });
 
-  test('works beside the first, with label and time as given', async () => {
+  test('works in addition to the first secret, with the given label and time', async () => {
     const { machineUserId, clientSecret } = await world.machine();
     const plain = await addSecret(machineUserId);
     expect(plain.statusCode).toBe(201);
@@ -194,7 +194,7 @@ describe('a further secret', () => {
     }
   });
 
-  test('is one of at most 5, also when many are asked for at the same moment', async () => {
+  test('counts to at most 5 secrets, even with concurrent requests', async () => {
     const { machineUserId, secretId } = await world.machine();
     const responses = await Promise.all(Array.from({ length: 10 }, () => addSecret(machineUserId)));
     const outcomes = responses.map(({ statusCode }) => statusCode);

@@ -105,7 +105,7 @@ describe.each(mailLanguages)('a name that others chose, in %s', (language) => {
   });
 
   test.each(['Smith & Co. Ltd.', 'Jon Doe Inc', 'Studio 54', '24 Hours', 'شركة الأمل (٢)', 'Acme 2026', '日本。'])(
-    'stays as it is where it is a name: %s',
+    'remains unchanged in the place of a name: %s',
     (name) => {
       expect(render({ organizationName: name }, { language }).text).toContain(name);
     },
@@ -198,7 +198,7 @@ describe('text from people in mails', () => {
     );
   });
 
-  test('is cut where it is endless', () => {
+  test('text without end is cut', () => {
     expect(render({ organizationName: 'x'.repeat(5000) }).text.length).toBeLessThan(1000);
   });
 

@@ -225,7 +225,7 @@ describe('the roles of a user', () => {
     });
   });
 
-  test('may be none: they stay a member', async () => {
+  test('may be empty: the user stays a member', async () => {
     expect((await setRoles(member.userId, [], manager)).json()).toEqual({
       message: `User ${member.userId} now has no role in organization ${orgId}`,
     });

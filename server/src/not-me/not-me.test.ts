@@ -215,7 +215,7 @@ describe('a sign-up that is rejected', () => {
     expect(await world.rows()).toEqual(before);
   });
 
-  test('is rejected although its address was verified, as long as it is not claimed', async () => {
+  test('is rejected although its address was verified, while the account is not claimed', async () => {
     const person = await world.person({ verified: false });
     const token = await tokenIn(person.email, 'email_verification');
     await app.db.query(sql`
@@ -366,7 +366,7 @@ describe('the page', () => {
 });
 
 /** The last test, because it moves the clock. */
-test('a link is good for 30 days', async () => {
+test('a link is valid for 30 days', async () => {
   const [early, late] = [await world.person({ verified: false }), await world.person({ verified: false })];
   const tokens = [await tokenIn(early.email, 'email_verification'), await tokenIn(late.email, 'email_verification')];
   app.clock.advance(30 * 24 * 3_600_000 - 1);

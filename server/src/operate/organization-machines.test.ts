@@ -68,7 +68,7 @@ it('lists each with its own organization and number of secrets, once', async () 
   ]);
 });
 
-it('ends none of another app, and reports that there is none', async () => {
+it('does not affect other apps, and reports that there is no such machine user', async () => {
   const elsewhere = await createWorld(app);
   await enableOrganizationMachines(elsewhere);
   const foreign = await elsewhere.organizationMachine(await elsewhere.organization(await elsewhere.person()));

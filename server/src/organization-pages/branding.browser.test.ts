@@ -41,7 +41,7 @@ async function expectToFit(page: Page): Promise<void> {
   expect(await page.evaluate('[...document.images].every(({ naturalWidth }) => naturalWidth > 0)')).toBe(true);
 }
 
-describe.skipIf(!isInstalled)(`pages with a look in a browser (skipped without ${executablePath})`, () => {
+describe.skipIf(!isInstalled)(`branded pages in a browser (skipped without ${executablePath})`, () => {
   beforeAll(async () => {
     origin = await freeOrigin();
     test = await buildTestApp({ env: { PUBLIC_URL: origin } });

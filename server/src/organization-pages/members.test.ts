@@ -284,7 +284,7 @@ describe('a member', () => {
     expect(await rolesOf(person)).toEqual(['writer']);
   });
 
-  it('becomes manager and owner, and gives both back', async () => {
+  it('becomes manager and owner, and loses both roles again', async () => {
     const person = await world.member(orgId, 'reader');
     const visitor = await signIn(owner);
     await visitor.open(at('member', { user: person.userId }));

@@ -57,7 +57,7 @@ describe('a new organization', () => {
   const allow = (settings: object) =>
     world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body: settings });
 
-  it('is created by its owner, where the app allows it', async () => {
+  it('is created by its owner, if the app allows it', async () => {
     await allow({ usersMayCreateOrganizations: true, organizationsPerUser: 1 });
     const visitor = await signIn(await world.person({ verified: true }));
     expect((await visitor.open(`/apps/${world.appName}/account`)).html).toContain('organizations/new');

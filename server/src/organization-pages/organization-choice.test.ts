@@ -142,7 +142,7 @@ describe('the code of a product', () => {
 });
 
 describe('an organization', () => {
-  it('is not chosen by a link of somebody else', async () => {
+  it('is not chosen by a link of another person', async () => {
     const { person, first } = await inTwo();
     const { visitor } = await arrive(person);
     const eve = await signInOnPages(world, await world.person());

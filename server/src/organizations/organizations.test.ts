@@ -240,7 +240,7 @@ describe('reads with If-None-Match', () => {
     expect((await readIf(header(await etag()))).json()).toMatchObject({ status: 'Active' });
   });
 
-  test('is answered in full where the roles are asked for: predefined ones change without the version', async () => {
+  test('is answered in full if the roles are requested: predefined roles change without the version', async () => {
     expect((await readIf(await etag(), '?includeRoles=true')).statusCode).toBe(200);
   });
 

@@ -130,7 +130,7 @@ describe('the sign-out', () => {
   });
 });
 
-describe('the way back', () => {
+describe('the return to the product', () => {
   it('the return to the product replaces a code that is already in the address', async () => {
     const { visitor } = await signIn();
     const query = { return_to: `${target}?code=eve&x=1`, code_challenge: codeChallenge };

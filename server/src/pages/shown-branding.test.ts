@@ -86,7 +86,7 @@ async function invite(email = `${unique('invited')}@example.com`, by = owner, of
 
 const allowTexts = () => setOrganizationBranding(world, orgId, { textsAllowed: true });
 
-describe('a link with an organization shows the look of the app', () => {
+describe('a link with an organization shows the branding of the app', () => {
   it.each(publicPages)('on the page %s everybody sees the branding of the app', async (page) => {
     await allowTexts();
     const query = { organization: orgId, org_id: orgId, orgId };
@@ -123,7 +123,7 @@ describe('a link with an organization shows the look of the app', () => {
   });
 });
 
-describe('a session shows the look of the app', () => {
+describe('a session shows the branding of the app', () => {
   const memberVisits = async (spoil: (person: Person) => Promise<unknown>, query: Values = {}) => {
     const member = await world.member(orgId);
     const visitor = await signInOnPages(world, member);
@@ -184,7 +184,7 @@ describe('a session shows the look of the app', () => {
 });
 
 describe('an invitation', () => {
-  it('shows the look, without texts and links until a super admin has allowed them', async () => {
+  it('shows the branding, without texts and links until a super admin has allowed them', async () => {
     const { path } = await invite();
     expect(shownOn(await createVisitor(test).open(path))).toEqual(look);
     await allowTexts();
@@ -269,7 +269,7 @@ describe('an invitation', () => {
 });
 
 describe('a member', () => {
-  it.each(ownPages)('sees the look of the organization that the address names, on the page %s', async (page) => {
+  it.each(ownPages)('sees the branding of the organization that the address names, on the page %s', async (page) => {
     const visitor = await signInOnPages(world, owner);
     expect(shownOn(await visitor.open(at(page)))).toEqual(look);
     expect(shownOn(await visitor.open(`/apps/${world.appName}/${page}`))).toEqual(nothing);

@@ -25,7 +25,7 @@ const actions = routes.flatMap(({ audit }) => (typeof audit === 'string' ? [audi
 
 describe('a shared cache', () => {
   it.each(['/', '/docs', ...documentationPages().map(({ address }) => address)])(
-    'is told that %s has a form for people and one for programs, and may answer other origins',
+    'gets separate entries of %s for people and programs, and may serve other origins',
     async (url) => {
       for (const accept of [browser, 'text/markdown']) {
         const { headers } = await get(url, accept);

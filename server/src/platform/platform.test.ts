@@ -79,7 +79,7 @@ describe('the metrics', () => {
     expect(body).toContain('process_cpu_seconds_total');
   });
 
-  it('tell how busy the database and the hashing of passwords are', async () => {
+  it('report how busy the database and the hashing of passwords are', async () => {
     const { body } = await get('/metrics');
     expect(body).toMatch(/^gatehouse_database_failures_total\{code="storage_full"\} 0$/m);
     expect(body).toMatch(/^gatehouse_api_key_uses_total\{outcome="over_quota"\} 0$/m);
@@ -165,7 +165,7 @@ describe('the metrics', () => {
     expect(body).not.toContain('/healthz');
   });
 
-  it('need the token where there is one', async () => {
+  it('need the token if a token is configured', async () => {
     const METRICS_TOKEN = 'metrics-token-of-the-tests-0123456789';
     await withApp({ ...production, METRICS_TOKEN }, async ({ app }) => {
       const answer = (authorization?: string) =>
@@ -269,7 +269,7 @@ describe('the error pages', () => {
     for (const text of [code, title, `status ${status}`, detail]) expect(twin.body).toContain(text);
   });
 
-  it.each(Object.entries(errorHelp))('say what usually causes %s, and how to mend it', async (code, help) => {
+  it.each(Object.entries(errorHelp))('name the usual causes of %s, and the remedy', async (code, help) => {
     const plain = (await get(`/errors/${code}`)).body
       .replaceAll(/<[^>]+>/g, '')
       .replaceAll('&quot;', '"')
@@ -297,7 +297,7 @@ describe('the error pages', () => {
     expect(body.replace(/<pre>.*?<\/pre>/s, '')).not.toContain('`');
   });
 
-  it('show the list of faults where there is one', async () => {
+  it('show the list of faults if there is one', async () => {
     for (const end of ['', '.md']) {
       const text = (await get(`/errors/validation_failed${end}`)).body.replaceAll('&quot;', '"');
       expect(text).toContain('"pointer": "/body/email"');

@@ -38,7 +38,7 @@ const mailedCode = async () => {
   return (await world.mail(person.email)).code;
 };
 
-describe('the current password in a call is as good for it, and for it alone', () => {
+describe('the current password in a call serves as authentication for this call only', () => {
   test.each<[what: string, act: (body: object) => ReturnType<typeof renew>]>([
     [
       'a change of the address',

@@ -61,7 +61,7 @@ describe('a re-authentication with a passkey', () => {
     expect((await renew(answer, token)).statusCode).toBe(200);
   });
 
-  it('is refused with the passkey of somebody else', async () => {
+  it('is refused with the passkey of another person', async () => {
     const other = await addPasskey(world, await world.person());
     const answer = assertion(other, await begin(), { userHandle: null });
     expect(problem(await renew(answer))).toBe('400 factor_invalid');

@@ -109,7 +109,7 @@ function rolesTested(plan: Plan): number {
   return testing.reduce((sum, node) => sum + node['Actual Loops'] * rowsOf(node), 0);
 }
 
-test.each([10, 200])('no role is compared but those that the user holds, beside %i others', async (count) => {
+test.each([10, 200])('a check compares only the roles that the user holds, not the %i others', async (count) => {
   for (const { world, orgId } of [here, elsewhere]) {
     await app.db.query(sql`
       INSERT INTO roles (app_id, scope_id, key, display_name, permissions, created_at, updated_at)

@@ -155,7 +155,7 @@ describe('a predefined role', () => {
 });
 
 describe('deleting a predefined role', () => {
-  test('is refused for a user who is none', async () => {
+  test('is refused for an unknown user', async () => {
     for (const key of ['nothing', 'global:nothing', 'reader', 'global:global:made-0']) {
       expect(problem(await remove(key))).toBe('404 role_not_found');
     }

@@ -124,7 +124,7 @@ describe('roles are not updated', () => {
     expect((await put([role('fresh', 'a')], owner, { 'if-match': current })).statusCode).toBe(200);
   });
 
-  test('beyond 200, and then none of the request is', async () => {
+  test('beyond 200 roles are refused, and no part of the request is applied', async () => {
     const crowded = await world.organization(await world.person());
     const path = `/v1/authorization/organizations/${crowded}/roles`;
     const batch = (name: string, length: number) => ({

@@ -104,7 +104,7 @@ describe('a person who signs in again with the cookie of their session', () => {
   });
 });
 
-describe('a new session begins, and none ends', () => {
+describe('a new session starts, and no session ends', () => {
   const presented: [string, (person: Person) => Promise<string> | string][] = [
     ['with the cookie of another person', async () => (await world.person()).token],
     ['with the cookie of nothing', () => 'gh_s_nonsense'],
@@ -165,7 +165,7 @@ test('two sign-ins at once with one cookie both get a token that works, and the 
   expect((await idsOf(person.userId)).length).toBe(2);
 });
 
-describe('live sessions of one person are bounded', () => {
+describe('the number of live sessions of one person is limited', () => {
   test('the longest unused one ends, not the oldest', async () => {
     const person = await world.person();
     app.clock.advance(120_000);
@@ -234,7 +234,7 @@ describe('other ways to a session renew it as well:', () => {
     expect(started.sessionId).not.toBe(person.sessionId);
   });
 
-  test('a provider, where the limit also applies', async () => {
+  test('a sign-in with a provider renews it, and the limit also applies', async () => {
     const { person, idpId, provider } = await linked(stage);
     for (let count = 0; count < 4; count += 1) {
       app.clock.advance(60_000);

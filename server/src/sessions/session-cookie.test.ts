@@ -48,7 +48,7 @@ describe('the cookie', () => {
     expect(await whoIs(world, ...pairs)).toBe('401 unauthenticated');
   });
 
-  test('is not looked at beside a Bearer, good or bad', async () => {
+  test('is ignored if the request has a Bearer token, valid or not', async () => {
     const [person, other] = [await world.person(), await world.person()];
     const both = (token: string) => world.call('GET', me, { token, ...cookie(['session-token', person.token]) });
     expect((await both(other.token)).json()).toMatchObject({ userId: other.userId });
@@ -73,7 +73,7 @@ describe('the cookie', () => {
 });
 
 describe('the second cookie of the app on https', () => {
-  test('is preferred, so that another app on the same host does not get in the way', async () => {
+  test('is preferred, so that another app on the same host has no effect', async () => {
     const person = await secure.person({ verified: false });
     const elsewhere = await createWorld(https);
     const other = await elsewhere.person({ verified: false });
@@ -86,7 +86,7 @@ describe('the second cookie of the app on https', () => {
     expect(await whoIs(secure, [twin, person.token])).toBe(person.userId);
   });
 
-  test('helps when several session-token cookies count as none', async () => {
+  test('is used if several session-token cookies are ignored', async () => {
     const person = await secure.person({ verified: false });
     const confused: [string, string][] = [
       ['session-token', 'one'],

@@ -46,7 +46,7 @@ describe('a session that is not used', () => {
 });
 
 describe('a session that is used', () => {
-  test('slides, and ends when its life is over all the same', async () => {
+  test('is prolonged by use, but ends after its maximum lifetime', async () => {
     for (let used = 0; used + 300 < lifeSeconds; used += 300) {
       advance(300);
       expect(await status()).toBe(200);
@@ -84,7 +84,7 @@ describe('a session that is used', () => {
     expect(await listed()).toMatchObject({ lastSeenAt: seen.toISOString() });
   });
 
-  test('slides by the setting of the app as it is now', async () => {
+  test('is prolonged by the present setting of the app', async () => {
     await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, { settings: { sessionIdleSeconds: 1200 } });
     advance(60);
     await status();

@@ -143,7 +143,7 @@ describe('signing in', () => {
 });
 
 describe('signing out', () => {
-  test('is refused for a session of another user, and for none', async () => {
+  test('is refused for a session of another user, and for an unknown session', async () => {
     const [person, stranger] = [await world.person(), await world.person()];
     for (const { token } of [stranger, world.admin]) {
       const response = await world.call('DELETE', `${url}/${person.sessionId}`, { token });
@@ -166,7 +166,7 @@ describe('signing out', () => {
     expect(problem(again)).toBe('404 session_not_found');
   });
 
-  test('works on another session of one’s own', async () => {
+  test('works for another session of the same user', async () => {
     const person = await world.person();
     const lost = await world.signIn(person.email);
     await world.call('DELETE', `${url}/${lost.sessionId}`, { token: person.token });

@@ -115,7 +115,7 @@ describe('earlier cookies are invalid afterwards', () => {
     });
   });
 
-  it('a sign-up, and a sign-in of somebody else, replace the cookies of the browser', async () => {
+  it('a sign-up or sign-in of another person replaces the cookies of the browser', async () => {
     const { person, visitor } = await signIn();
     const first = names.map((name) => cookieOf(visitor, name));
     await visitor.open(at('sign-up'));
@@ -142,7 +142,7 @@ describe('earlier cookies are invalid afterwards', () => {
 });
 
 describe('two tabs', () => {
-  it('keep what was entered in one, when the other signs in', async () => {
+  it('keep the values entered in one tab when the other signs in', async () => {
     const { person, visitor } = await signIn();
     const { forms } = await visitor.open(at('sign-up'));
     await enterPassword(visitor, person.email);

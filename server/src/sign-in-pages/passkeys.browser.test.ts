@@ -231,7 +231,7 @@ describe.skipIf(!isInstalled)(`passkeys on the pages (skipped without ${executab
     await page.context().close();
   });
 
-  it('are not offered without script, which everything else does without', async () => {
+  it('are not offered without script; all other functions work without script', async () => {
     const visit = await openBrowser({ javaScriptEnabled: false });
     await visit.page.goto(at('sign-in'));
     expect(await visit.page.getByRole('button', { name: 'Use a passkey' }).count()).toBe(0);

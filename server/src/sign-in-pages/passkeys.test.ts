@@ -222,7 +222,7 @@ describe('the second factor', () => {
     expect(sessionOf(visitor)).toBeUndefined();
   });
 
-  it('is not the passkey of somebody else', async () => {
+  it('cannot be the passkey of another person', async () => {
     const { person } = await withPasskey();
     const eve = await withPasskey();
     const visitor = createVisitor(test);

@@ -87,7 +87,7 @@ describe('the sign-in with a provider', () => {
     expect(text).toContain('The sign-in with the provider did not work.');
   });
 
-  it('is not offered where the app does not allow it', async () => {
+  it('is not offered if the app does not allow it', async () => {
     const body = { signInMethods: ['password'] };
     await world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body });
     const { forms } = await createVisitor(test).open(at('sign-in'));

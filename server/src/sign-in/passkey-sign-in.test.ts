@@ -109,7 +109,7 @@ describe('a sign-in with a passkey alone', () => {
     expect(problem(await signInByPasskey(world, passkey, { userHandle: null }))).toBe(refused);
   });
 
-  it('is refused with the key of somebody else', async () => {
+  it('is refused with the key of another person', async () => {
     expect(problem(await signIn({ assertion: forged(await optionsOf(world, 'signInOptions')) }))).toBe(refused);
   });
 

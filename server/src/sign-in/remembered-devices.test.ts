@@ -143,7 +143,7 @@ describe('a remembered browser', () => {
     for (const { email } of [person, other]) expect(problem(await byPassword(jar, email))).toBe(skips);
   });
 
-  it('remembers nobody else who has signed in there', async () => {
+  it('is not remembered for other people who have signed in there', async () => {
     const other = await world.person();
     const theirs = await enrol(world, other);
     const jar: Jar = new Map();

@@ -145,7 +145,7 @@ describe('somebody with the password', () => {
     expect(statuses(answers).filter((status) => status === 201)).toHaveLength(1);
   });
 
-  it('refuses the recovery code of somebody else', async () => {
+  it('cannot use the recovery code of another person', async () => {
     await enrol(world, person);
     const other = await world.person();
     const [recoveryCode = ''] = (await enrol(world, other)).recoveryCodes;

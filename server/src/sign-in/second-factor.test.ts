@@ -283,7 +283,7 @@ describe('wrong codes', () => {
     return String(headers['x-device-token']);
   };
 
-  it('have no separate limit on a device that is known to somebody else only', async () => {
+  it('have no separate limit on a device that only another account knows', async () => {
     await limits({ secondFactorsPerUserPerHour: 1 });
     const other = await limited.person();
     const device = await deviceOf(other, await enrol(limited, other));
@@ -344,7 +344,7 @@ describe('a recovery code', () => {
     expect(problem(await withCode(theirs.recoveryCodes[0]))).toBe('400 factor_invalid');
   });
 
-  it('starts a session of 15 minutes that can replace the factor and nothing else', async () => {
+  it('starts a session of 15 minutes that can only replace the factor', async () => {
     const { sessionToken: token } = (await withCode()).json<{ sessionToken: string }>();
     expect(problem(await meWith(token))).toBe('403 mfa_enrolment_required');
     const added = await enrol(world, { token });
@@ -372,7 +372,7 @@ describe('a recovery code', () => {
   });
 });
 
-describe('every other way to a session', () => {
+describe('every other sign-in method', () => {
   it('asks for the factor: an invitation, which takes effect together with the password', async () => {
     person = await world.person({ verified: false });
     const { code: verification } = await world.mail(person.email);

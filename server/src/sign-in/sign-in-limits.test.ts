@@ -53,7 +53,7 @@ const count = (answers: readonly { statusCode: number }[]) =>
       .map((status) => [status, answers.filter(({ statusCode }) => statusCode === status).length]),
   );
 
-describe('tries against one account', () => {
+describe('attempts against one account', () => {
   let world: World;
   let person: Person;
   beforeEach(async () => {
@@ -118,7 +118,7 @@ describe('tries against one account', () => {
     expect(count(await exhaust())).toEqual({ 401: 5, 429: 35 });
   });
 
-  test('tell the audit that they were locked, with the account, once a minute', async () => {
+  test('are recorded as locked in the audit, with the account, once a minute', async () => {
     app.clock.advance(60_000);
     await exhaust();
     const events = (await world.securityEvents()).filter(({ action }) => action === 'sign_in.locked');
@@ -169,7 +169,7 @@ describe('tries against one account', () => {
   });
 });
 
-describe('tries from one address', () => {
+describe('attempts from one address', () => {
   let world: World;
   beforeEach(async () => {
     world = await limited({ signInsPerAddressPerHour: 5 });
@@ -194,7 +194,7 @@ describe('tries from one address', () => {
     expect(elsewhere.statusCode).toBe(201);
   });
 
-  test('are given back where they were right: many people may sit behind one address', async () => {
+  test('are refunded if they were correct: many people may share one address', async () => {
     const people = await Promise.all(times(3, () => world.person()));
     for (let round = 0; round < 3; round += 1) {
       const answers = await Promise.all(people.map(({ email }) => attempt({ world, email, given: password })));

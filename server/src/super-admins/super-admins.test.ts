@@ -137,7 +137,7 @@ describe('an address that nobody has', () => {
   });
 });
 
-describe('anyone who signed up with an address of somebody else', () => {
+describe("anyone who signed up with another person's address", () => {
   let intruder: Person;
   const email = 'victim@example.com';
 
@@ -190,7 +190,7 @@ describe('taking it away', () => {
       expect((await world.mail(email)).purpose).toBe('super_admin_removed');
   });
 
-  test('is refused for the last one, for a user who is none, and for an unknown user', async () => {
+  test('is refused for the last super admin, for other users, and for an unknown user', async () => {
     const person = await world.person();
     expect(problem(await remove(world.admin.userId))).toBe('409 last_super_admin');
     expect(problem(await remove(person.userId))).toBe('404 user_not_found');

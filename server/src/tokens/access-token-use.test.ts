@@ -124,7 +124,7 @@ describe('a token is refused from the next request on, on every process, after',
     expect(await use(plain, `/v1/authorization/organizations/${orgId}`)).toEqual(both('404 organization_not_found'));
   });
 
-  test('the demotion of an owner, for what owners may do', async () => {
+  test('the demotion of an owner, for the rights of owners', async () => {
     const owner = await world.person();
     const orgId = await world.organization(owner);
     const second = await world.person();

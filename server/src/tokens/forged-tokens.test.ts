@@ -70,7 +70,7 @@ describe('a token that was changed is refused:', () => {
   });
 });
 
-describe('a header of one’s own choice is refused:', () => {
+describe('a header with chosen values is refused:', () => {
   const unsigned = (header: object, signature = '') => `${encode(header)}.${encode(claims)}.${signature}`;
 
   test.each(['none', 'None', 'NONE', 'nOnE', ''])('a header with the alg "%s" is refused', async (alg) => {

@@ -60,7 +60,7 @@ describe('the token of a machine user of an organization', () => {
     expect(decodeProtectedHeader(token)).toMatchObject({ alg: 'ES256', typ: 'at+jwt' });
   });
 
-  it('says nothing of what others hold, also under the same names', async () => {
+  it('shows nothing of other machine users, even under the same names', async () => {
     await create({ roles: ['reader'] });
     const next = await world.organization(await world.person());
     await world.call('PUT', `${organizationUrl(next)}/roles`, {
@@ -320,7 +320,7 @@ describe('a machine user with the role of a manager', () => {
     ['PUT', '/roles', { roles: [] }],
     ['DELETE', '/roles/writer'],
     ['DELETE', ''],
-  ])('is refused where only humans may: %s %s', async (method, path, body) => {
+  ])('is refused if only humans are allowed: %s %s', async (method, path, body) => {
     expect(problem(await call(method, `organizations/${orgId}${path}`, body))).toBe('403 human_required');
   });
 

@@ -44,7 +44,7 @@ describe('a machine user that requests tokens too often', () => {
     expect((await getToken(other)).statusCode).toBe(200);
   });
 
-  test('is one for all its secrets and processes', async () => {
+  test('has one limit for all its secrets and processes', async () => {
     const machine = await world.machine();
     const url = `/v1/authorization/machine-users/${machine.machineUserId}/secrets`;
     const { clientSecret } = (await world.call('POST', url, { token: world.admin.token, body: {} })).json<Machine>();

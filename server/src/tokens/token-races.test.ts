@@ -157,7 +157,7 @@ describe('a token that is being issued', () => {
     ['the end of the membership', '401 unauthenticated'],
     ['the deactivation of the person', '401 unauthenticated'],
     ['the deactivation of the organization', '403 organization_inactive'],
-  ])('is good for nothing if the grant was read before %s', async (end, expected) => {
+  ])('is invalid if the grant was read before %s', async (end, expected) => {
     const scene = await createScene();
     const call = () => requestToken(scene.person, scene.orgId);
     const answer = await during(scene, { call, text: grants, when: 'after', end });

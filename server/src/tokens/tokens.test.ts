@@ -157,7 +157,7 @@ describe('a token', () => {
     expect(await use(token)).toBe('401 unauthenticated');
   });
 
-  test('is good for its life and no second more', async () => {
+  test('is valid for its lifetime and no second more', async () => {
     const token = await tokenFor();
     app.clock.advance(43_197_000);
     expect(await use(token)).toBe('200');

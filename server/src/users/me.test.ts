@@ -101,7 +101,7 @@ describe('introspection', () => {
 });
 
 describe('organizations of introspection', () => {
-  test('are there only when asked, and an empty list for who is in none', async () => {
+  test('are present only on request, and an empty list for users without organizations', async () => {
     const person = await world.person();
     expect((await read(person)).json()).not.toHaveProperty('organizations');
     expect(await organizations(person)).toEqual([]);
@@ -157,7 +157,7 @@ describe('organizations of introspection', () => {
     }
   });
 
-  test('are one with organizationId, none when the user is not in it', async () => {
+  test('contain only the organization of organizationId, or none if the user is not a member', async () => {
     const person = await world.person();
     const orgId = await world.organization(person);
     await world.organization(person);

@@ -47,7 +47,7 @@ describe('names', () => {
     },
   );
 
-  test('a last name can be put back to none, as a provider left it', async () => {
+  test('a last name can be reset to empty, as a provider left it', async () => {
     const person = await world.person();
     for (const lastName of ['', '  ']) {
       expect((await update(person, { lastName })).statusCode).toBe(200);
