@@ -334,7 +334,7 @@ async function namesOn(server) {
 /** @param {Server} server @returns {Promise<number>} the number of machine users there */
 async function rowsOf(server, { afterStart = false } = {}) {
   if (afterStart) {
-    // The old primary would wait for its standby, which is gone.
+    // The old primary would wait for its standby, which no longer exists.
     await appendFile(join(server.directory, 'postgresql.auto.conf'), "synchronous_standby_names = ''\n");
     start(server);
   }

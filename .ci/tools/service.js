@@ -48,7 +48,7 @@ async function start(directory, port, more) {
 }
 
 /**
- * Runs something beside a service, and stops the service.
+ * Runs a function while a service is running, and then stops the service.
  *
  * @param {(url: string) => Promise<void>} use gets the address of the service
  * @param {Record<string, string>} more further variables of the service

@@ -50,7 +50,7 @@ await withService(async (url) => {
   const answerOf = (code) => ({ mfaToken: pending.mfaToken, factorId: pending.factors[0].id, code });
   await call('PUT', '/sessions/mfa', 400, answerOf(confirmation.code), fromDevice);
   await call('PUT', '/sessions/mfa', 400, answerOf(await codeOf(factor.secret, '-90 seconds')), fromDevice);
-  // The next code is accepted a little early; a code of before is used up.
+  // The service accepts the next code a little early, and no code twice.
   await call('PUT', '/sessions/mfa', 201, answerOf(await codeOf(factor.secret, '+30 seconds')), fromDevice);
   process.stdout.write('codes of oathtool are accepted, once and in their time\n');
 });

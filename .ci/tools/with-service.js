@@ -1,6 +1,6 @@
 /**
- * Runs a command beside a service, which is stopped afterwards. The command finds the service and its super admin in
- * GATEHOUSE_URL, GATEHOUSE_APP, GATEHOUSE_EMAIL and GATEHOUSE_PASSWORD.
+ * Runs a command while a service is running, and then stops the service. The command finds the service and its
+ * super admin in GATEHOUSE_URL, GATEHOUSE_APP, GATEHOUSE_EMAIL and GATEHOUSE_PASSWORD.
  *
  *   npm run build
  *   node .ci/tools/with-service.js COMMAND ARGUMENT…

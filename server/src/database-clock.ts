@@ -28,8 +28,8 @@ export const isOff = (offsetSeconds: number): boolean => Math.abs(offsetSeconds)
  * with wrong clocks agree about what has expired.
  *
  * A reading only says that the database's time was `databaseMs` at some time between request and response. The clock is
- * corrected only if it contradicts a reading, so a slow response does not shift it. Until the first reading it shows
- * the time of this machine.
+ * corrected only if it contradicts a reading, so a slow response does not shift it. Until the first reading, this
+ * clock shows the time of the machine.
  *
  * @example const clock = new DatabaseClock(); const ids = await leaseNode(db, { clock }); // reads the database's
  *   clock with each renewal clock.now();

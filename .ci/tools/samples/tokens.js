@@ -172,7 +172,7 @@ async function forward(request, response, service, jwk) {
 }
 
 /**
- * Runs something beside a service and the proxy.
+ * Runs a function while a service and the proxy are running.
  *
  * @param {(world: Awaited<ReturnType<typeof prepare>>) => Promise<void>} use
  */

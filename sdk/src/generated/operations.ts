@@ -290,7 +290,7 @@ import type {
   GetReadinessResponses,
 } from './types.gen.ts';
 
-/** What each operation takes and answers. */
+/** The parameters and the response of each operation. */
 export interface OperationTypes {
   signUp: { data: SignUpData; responses: SignUpResponses };
   getMe: { data: GetMeData; responses: GetMeResponses };
@@ -477,7 +477,7 @@ export interface OperationTypes {
   getReadiness: { data: GetReadinessData; responses: GetReadinessResponses };
 }
 
-/** How each operation is sent. */
+/** Method, path and body of each operation. */
 export const operations = {
   signUp: { method: 'POST', path: '/v1/authentication/users', body: true },
   getMe: {

@@ -128,7 +128,7 @@ export const identitiesPage = pageRoutes({
 export const linkPage = pageRoutes({
   path: linkPath,
   name: 'LinkIdentity',
-  summary: 'The target of the way back from a provider whose account is linked',
+  summary: 'The target of the return from a provider whose account is linked',
   show: link,
   changesState: true,
   redirects: true,

@@ -216,7 +216,7 @@ describe('a reset unlinks an identity unless its provider vouches for the presen
       false,
     ],
     [
-      'it vouches for the address of before',
+      'it vouches for the previous address',
       async () => {
         await link(vouched(person.email));
         const newEmail = `newer-${person.email}`;

@@ -58,7 +58,7 @@ const impersonal: Readonly<Record<string, string>> = {
   api_key_roles: 'names of roles, deleted with the key',
   session_exchanges: 'hashes of codes, deleted with the session',
   identity_providers: 'settings of the product',
-  idp_intents: 'sealed, and gone after ten minutes',
+  idp_intents: 'encrypted, and deleted after ten minutes',
   rate_limits: 'keyed hashes; those of the person are looked for below',
 };
 

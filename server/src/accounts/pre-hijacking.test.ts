@@ -108,7 +108,7 @@ const signIn = (as: string, secret: string) =>
 const tokenOf = (response: Awaited<ReturnType<World['call']>>): string[] =>
   response.statusCode < 300 ? [response.json<{ sessionToken: string }>().sessionToken] : [];
 
-/** The stranger tries every sign-in method of the account. @returns sessions of it */
+/** The stranger attempts every sign-in method of the account. @returns the sessions */
 async function tryAll({ token, userId }: Hijacked, ownEmail: string): Promise<string[]> {
   const byIdentity = await comeBy(world, linking, strangersClaims);
   const isAccount = byIdentity.statusCode < 300 && byIdentity.json<{ userId: string }>().userId === userId;

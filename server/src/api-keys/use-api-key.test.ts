@@ -142,7 +142,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     leaves: [],
   },
-  'its maker is demoted and holds nothing': {
+  'its creator is demoted and holds nothing': {
     key: ofOrganization(),
     happens: async (its) => {
       await besides(its);
@@ -151,7 +151,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     leaves: [],
   },
-  'its maker is demoted and holds a role that it names': {
+  'its creator is demoted and holds a role that it names': {
     key: ofOrganization({ roles: ['reader', 'writer'] }),
     happens: async (its) => {
       await besides(its);
@@ -160,7 +160,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     leaves: reader,
   },
-  'its maker is removed': {
+  'its creator is removed': {
     key: ofOrganization(),
     happens: async (its) => {
       await besides(its);
@@ -168,7 +168,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     leaves: 'refused',
   },
-  'its maker is removed and comes back': {
+  'its creator is removed and rejoins': {
     key: ofOrganization(),
     happens: async (its) => {
       await besides(its);
@@ -177,7 +177,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     leaves: 'refused',
   },
-  'its maker leaves': {
+  'its creator leaves': {
     key: ofOrganization(),
     happens: async (its) => {
       await besides(its);
@@ -186,7 +186,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     leaves: 'refused',
   },
-  'its maker is deleted': {
+  'its creator is deleted': {
     key: ofOrganization(),
     happens: async (its) => {
       await besides(its);
@@ -194,7 +194,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     leaves: 'refused',
   },
-  'its maker is removed and another owner adopts it': {
+  'its creator is removed and another owner adopts it': {
     key: ofOrganization(),
     happens: async (its, key) => {
       const second = await besides(its);
@@ -203,7 +203,7 @@ const cases: Readonly<Record<string, Case>> = {
     },
     leaves: reader,
   },
-  'its maker is removed and the super admin adopts it': {
+  'its creator is removed and the super admin adopts it': {
     key: ofOrganization(),
     happens: async (its, key) => {
       await besides(its);

@@ -77,9 +77,9 @@ describe('refused are', () => {
     ['those of no organization', () => ofOrganization('1'), admin, {}, '404 organization_not_found'],
     ['the app’s to an owner', () => ofApp, () => stage.owner.token, {}, '403 access_denied'],
     ['a page number', () => ofApp, admin, { page: '0' }, '400 validation_failed'],
-    ['an actor that is no id', () => ofApp, admin, { actorId: 'jon' }, '400 validation_failed'],
+    ['an actor that is not an id', () => ofApp, admin, { actorId: 'jon' }, '400 validation_failed'],
     ['a date without a time', () => ofApp, admin, { from: '2026-11-24' }, '400 validation_failed'],
-    ['a time that is none', () => ofApp, admin, { to: '2026-13-24T00:00:00Z' }, '400 validation_failed'],
+    ['an impossible time', () => ofApp, admin, { to: '2026-13-24T00:00:00Z' }, '400 validation_failed'],
     ['a forged cursor', () => ofApp, admin, { cursor: 'MTIz.AAAA' }, '400 validation_failed'],
   ];
   it.each(['', ' ', '\u200b'])('blank filters (%j) are accepted and filter nothing', async (blank) => {

@@ -58,7 +58,7 @@ describe('a logo is refused', () => {
     ['that is too high', () => png(1, 2049)],
     ['of the largest size of a PNG', () => png(0x7fff_ffff, 1)],
     ['without a size', () => png(0, 1)],
-    ['of a chunk that leads nowhere', () => Buffer.concat([png(1, 1).subarray(0, 33), Buffer.alloc(12, 0xff)])],
+    ['with a chunk without an end', () => Buffer.concat([png(1, 1).subarray(0, 33), Buffer.alloc(12, 0xff)])],
   ])('a logo %s is refused, and the stored one stays', async (_, bytes) => {
     await put(png(1, 1));
     const before = (await get()).json<object>();

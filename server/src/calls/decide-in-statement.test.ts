@@ -55,7 +55,7 @@ describe.each(listings)('a $name', ({ method, path, body }) => {
     });
 
   it.each(['', '&cursor=forged', '&cursor=forged&page=0'])(
-    'refuses access before it looks at the query "%s"',
+    'refuses access before it reads the query "%s"',
     async (query) => {
       expect(problem(await ask(stranger, query))).toBe('404 organization_not_found');
       expect(problem(await ask(machine, query, '1'))).toBe('404 organization_not_found');

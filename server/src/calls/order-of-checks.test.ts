@@ -35,7 +35,7 @@ const urlOf = (id: string) => `/v1/authorization/organizations/${id}`;
 
 /** The first row has every fault that a request can have. Each further row has one fault less. */
 const cascade: [fault: string, expected: [number, string], attempt: () => Partial<Attempt>][] = [
-  ['an address where nothing is', [404, 'route_not_found'], () => ({ url: '/v1/authorization/nowhere/abc/x' })],
+  ['an address without a route', [404, 'route_not_found'], () => ({ url: '/v1/authorization/nowhere/abc/x' })],
   ['a method it does not answer to', [405, 'method_not_allowed'], () => ({ method: 'PUT' })],
   ['no app', [400, 'app_name_required'], () => ({})],
   ['an unknown app', [404, 'app_not_found'], () => ({ headers: { ...foreign, 'x-app-name': 'nobody' } })],

@@ -94,7 +94,7 @@ describe('the device token', () => {
     ['nonsense', () => withHeader('nonsense')],
     ['a token nobody has', () => withHeader(`gh_d_${'x'.repeat(43)}`)],
     [
-      'a header that is no token beside a cookie that is',
+      'a header that is not a token, with a cookie that is',
       (device) => ({ ...withHeader('x'), ...withCookies(['device-token', device]) }),
     ],
     ['several different cookies', (device) => withCookies(['device-token', device], ['device-token', 'another'])],

@@ -20,7 +20,7 @@ export async function takeDueMails(
   return rows.map((row) => ({ ...toStoredMail(row), attempts: row.attempts, giveUpAt: row.give_up_at }));
 }
 
-/** A mail that was given up. Only an operator can queue it again. */
+/** An abandoned mail. Only an operator can queue it again. */
 export interface GivenUpMail {
   readonly id: string;
   readonly appName: string;
@@ -31,7 +31,7 @@ export interface GivenUpMail {
   readonly createdAt: Date;
 }
 
-/** The newest mails that were given up, of the whole deployment. */
+/** The newest abandoned mails of the whole deployment. */
 export async function listGivenUpMails(db: Queryable, limit: number): Promise<GivenUpMail[]> {
   const rows = await db.query<{
     id: string;
@@ -56,7 +56,7 @@ export async function listGivenUpMails(db: Queryable, limit: number): Promise<Gi
   }));
 }
 
-/** Queues mails that were given up again: one, or all of them. @returns the number of mails */
+/** Queues abandoned mails again: one, or all of them. @returns the number of mails */
 export async function retryGivenUpMails(
   db: Queryable,
   { id, now, giveUpAt }: { id: string | undefined; now: Date; giveUpAt: Date },
@@ -68,7 +68,7 @@ export async function retryGivenUpMails(
   return rows.length;
 }
 
-/** Numbers of waiting mails and of mails that were given up. */
+/** Numbers of waiting and abandoned mails. */
 export async function countMails(db: Queryable): Promise<{ queued: number; givenUp: number }> {
   const [row] = await db.query<{ queued: number; given_up: number }>(sql`
     SELECT (SELECT count(*) FROM mails WHERE state = 'QUEUED')::integer AS queued,

@@ -3,7 +3,7 @@ import type { Services } from '../calls/services.ts';
 import { promptly } from '../promptly.ts';
 import { countMails } from './delivery.store.ts';
 
-/** Waiting mails and mails that were given up. Counted in the database when the metrics are read. */
+/** Waiting and abandoned mails, counted in the database when the metrics are read. */
 export const mailMeasurements =
   ({ db, mailServer }: Pick<Services, 'db' | 'mailServer'>) =>
   (registry: Registry) => {

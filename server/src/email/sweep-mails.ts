@@ -5,7 +5,7 @@ import { deleteOldMails } from './delivery.store.ts';
 const dayMs = 24 * 3_600_000;
 /** Retention of sent mails, so that notices are not repeated too soon. */
 const settledLifeMs = 2 * dayMs;
-/** Retention of mails that were given up, and of mails that wait for a mail server. */
+/** Retention of abandoned mails, and of mails that wait for a mail server. */
 const waitingLifeMs = 30 * dayMs;
 
 /** Deletes mails that are no longer needed, in batches. */

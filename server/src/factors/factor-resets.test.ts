@@ -65,7 +65,7 @@ const actions = async () =>
   ).map(({ action, actor_id: actor }) => [action, actor]);
 
 describe('a delayed reset', () => {
-  it('changes nothing before its time, then removes the factors and ends the sessions', async () => {
+  it('changes nothing before it is due, then removes the factors and ends the sessions', async () => {
     expect(await effectiveAt()).toBe(hoursAhead(24));
     await after(23.99);
     expect([await hasFactor(), await isLive()]).toEqual([true, true]);

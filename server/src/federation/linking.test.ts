@@ -248,7 +248,7 @@ describe('somebody whose address has an account', () => {
     expect(await actions()).toContain('invitation.accepted');
   });
 
-  it('is not let in while they are deactivated, whether linked or not', async () => {
+  it('cannot sign in while deactivated, whether linked or not', async () => {
     const jon = await world.person();
     await deactivate(jon.userId);
     expect(problem(await come(claims(jon.email)))).toBe('403 user_inactive');

@@ -143,13 +143,13 @@ describe('cookies', () => {
     ['among others', () => `theme=dark;${pair(jon.token)};   lang=en`],
     ['in quotes', () => pair(`"${jon.token}"`)],
     ['with spaces and tabs around name and value', () => `a=b; \t session-token\t = \t${jon.token} \t;c=d`],
-    ['beside a cookie without a name', () => `=nameless; bare; ${pair(jon.token)}`],
+    ['in addition to a cookie without a name', () => `=nameless; bare; ${pair(jon.token)}`],
     [
       'of this app, regardless of a token that another app has put beside it',
       () => `__Host-session-token-${world.appName}=${jon.token}; ${pair(elsewhere.admin.token)}`,
     ],
     [
-      'beside the one of another app',
+      'in addition to the cookie of another app',
       () => `__Host-session-token-${elsewhere.appName}=${elsewhere.admin.token}; ${pair(jon.token)}`,
     ],
   ];

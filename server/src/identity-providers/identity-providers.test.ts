@@ -150,13 +150,17 @@ describe('a generic provider', () => {
     ['fails', { status: { [discovery]: 500 } }, 'The provider responded with an unexpected status.'],
     ['does not answer', { hangs: [discovery] }, 'The server did not respond completely before the timeout.'],
     [
-      'talks without end',
+      'sends a response without end',
       { text: { [discovery]: `"${'x'.repeat(300_000)}"` } },
       'The response has more than 262144 bytes.',
     ],
-    ['answers nonsense', { text: { [discovery]: '{' } }, 'The response of the provider is not valid JSON.'],
-    ['is somebody else', { metadata: { issuer: 'https://else.example' } }, 'The provider declares another issuer.'],
-    ['sends us elsewhere', { redirects: { [discovery]: 'http://127.0.0.1:1/' } }, 'The server could not be reached.'],
+    ['sends invalid JSON', { text: { [discovery]: '{' } }, 'The response of the provider is not valid JSON.'],
+    [
+      'declares another issuer',
+      { metadata: { issuer: 'https://else.example' } },
+      'The provider declares another issuer.',
+    ],
+    ['redirects elsewhere', { redirects: { [discovery]: 'http://127.0.0.1:1/' } }, 'The server could not be reached.'],
     ['has no keys', { metadata: { jwks_uri: undefined } }, 'The configuration of the provider lacks jwks_uri.'],
     [
       'has no token endpoint',

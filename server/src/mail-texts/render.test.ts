@@ -35,7 +35,7 @@ describe('the words', () => {
     }
   });
 
-  test('name the same in every language', () => {
+  test('name the same variables in every language', () => {
     const namesIn = (text: string) => [...new Set(text.match(/\{\{\w+\}\}/g))].toSorted();
     for (const [purpose] of purposes) {
       for (const part of ['subject', 'heading', 'body'] as const) {

@@ -8,7 +8,7 @@ const mailsListed = 1000;
 const line = (mail: GivenUpMail): string =>
   [mail.id, mail.createdAt.toISOString(), mail.appName, mail.purpose, mail.recipient, mail.lastError].join('  ');
 
-/** The commands for mails that were given up. */
+/** The commands for abandoned mails. */
 export function addMailCommands(
   program: Command,
   withDeployment: (work: (deployment: Deployment) => Promise<void>) => Promise<void>,

@@ -179,7 +179,7 @@ describe('a secret that ends', () => {
     expect((await secret())?.confirmBy).not.toBeNull();
   });
 
-  it('is not confirmed after its end', async () => {
+  it('cannot be confirmed after it has expired', async () => {
     await later(7 * dayMs);
     expect(problem(await confirm())).toBe('404 machine_secret_not_found');
   });

@@ -38,7 +38,7 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /**
- * The directory of the built pages: beside the directory of this module, or in `dist` if the service runs from its
+ * The directory of the built pages: next to the directory of this module, or in `dist` if the service runs from its
  * sources.
  */
 const directories = [
