@@ -126,6 +126,23 @@ describe('over its quota a key', () => {
     expect(await say(key)).toHaveProperty('rate');
   });
 
+  test('the time to wait is the real one, also while the refusal is remembered', async () => {
+    const key = await organizationKey(world, owner, orgId, { perMinute: 1 });
+    const waits: unknown[] = [];
+    for (const elapsedMs of [0, 500, 40_000]) {
+      app.clock.advance(elapsedMs);
+      const { rate } = await say(key);
+      waits.push(rate && Object.values(rate));
+    }
+    app.clock.advance(19_500);
+    expect([...waits, await say(key)]).toEqual([
+      undefined,
+      [0, 60],
+      [0, 20],
+      expect.not.objectContaining({ rate: expect.anything() }),
+    ]);
+  });
+
   test('gets another by a change, at once', async () => {
     const key = await organizationKey(world, owner, orgId, { perMinute: 1 });
     await say(key);

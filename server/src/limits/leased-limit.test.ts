@@ -63,6 +63,19 @@ test('a caller who waits for the returned time gets a unit', async () => {
   expect(await limit.take(appId, quota)).toBeUndefined();
 });
 
+test('the returned time is longer than that for which a refusal is remembered', async () => {
+  const limit = startProcess();
+  const quota = quotaOf(1);
+  await limit.take(appId, quota);
+  expect(await limit.take(appId, quota)).toBe(60);
+  app.clock.advance(400);
+  expect(await limit.take(appId, quota)).toBe(59.6);
+  app.clock.advance(29_600);
+  expect(await limit.take(appId, quota)).toBe(30);
+  app.clock.advance(30_000);
+  expect(await limit.take(appId, quota)).toBeUndefined();
+});
+
 test('units that are not used in time are lost, so the quota is never exceeded', async () => {
   const limit = startProcess();
   const quota = quotaOf(100);

@@ -23,6 +23,8 @@ interface Lease {
   until: number;
   /** No request to the database before this time. */
   emptyUntil: number;
+  /** When the database grants the next unit, unless other processes consume it. */
+  refilledAt: number;
   filling: Promise<void> | undefined;
 }
 
@@ -42,7 +44,7 @@ export function createLeasedLimit(db: Db, clock: Clock): LeasedLimit {
     const name = `${appId}:${keyHash.toString('base64')}`;
     const known = leases.get(name);
     if (known) return known;
-    const fresh: Lease = { left: 0, until: 0, emptyUntil: 0, filling: undefined };
+    const fresh: Lease = { left: 0, until: 0, emptyUntil: 0, refilledAt: 0, filling: undefined };
     leases.set(name, fresh);
     return fresh;
   }
@@ -58,7 +60,9 @@ export function createLeasedLimit(db: Db, clock: Clock): LeasedLimit {
         lease.until = now.getTime() + (quota.periodSeconds * 1000) / parts;
         return;
       }
-      lease.emptyUntil = now.getTime() + Math.min(Math.max(1, Math.ceil(wait * 1000)), longestRefusalMs);
+      const waitMs = Math.max(1, Math.ceil(wait * 1000));
+      lease.refilledAt = now.getTime() + waitMs;
+      lease.emptyUntil = now.getTime() + Math.min(waitMs, longestRefusalMs);
     }
   }
 
@@ -73,7 +77,7 @@ export function createLeasedLimit(db: Db, clock: Clock): LeasedLimit {
         }
         // A later time means that the clock was set back. Ignore it and ask the database.
         const isEmpty = now < lease.emptyUntil && lease.emptyUntil - now <= longestRefusalMs;
-        if (isEmpty) return (lease.emptyUntil - now) / 1000;
+        if (isEmpty) return (lease.refilledAt - now) / 1000;
         lease.filling ??= fill(lease, appId, quota).finally(() => (lease.filling = undefined));
         await lease.filling;
       }
