@@ -82,6 +82,8 @@ export interface FoundClient {
     readonly introspectionsPerMachinePerMinute: number | null;
   };
   readonly secretId: string | null;
+  /** When the secret expires; null: never. */
+  readonly secretExpiresAt: Date | null;
   readonly lastUsedAt: Date | null;
   /** The allowed audiences of the app; null: none are stored. */
   readonly audiences: readonly string[] | null;
@@ -111,6 +113,7 @@ export async function findClients(
     introspections_per_minute: number | null;
     audiences: string[] | null;
     secret_id: string | null;
+    secret_expires_at: Date | null;
     last_used_at: Date | null;
     kid: string | null;
     scopes: string[] | null;
@@ -122,8 +125,8 @@ export async function findClients(
       (a.settings -> 'limits' ->> 'tokenRequestsPerMachinePerMinute')::integer AS tokens_per_minute,
       (a.settings -> 'limits' ->> 'introspectionsPerMachinePerMinute')::integer AS introspections_per_minute,
       a.settings -> 'audiences' AS audiences,
-      s.id AS secret_id, s.last_used_at, k.kid, m.scopes, m.allowed_audiences, m.allowed_networks,
-      m.token_life_seconds
+      s.id AS secret_id, s.expires_at AS secret_expires_at, s.last_used_at, k.kid, m.scopes, m.allowed_audiences,
+      m.allowed_networks, m.token_life_seconds
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.clientId)}::bigint[],
       ${keys.map((key) => key.secretHash)}::bytea[])
       WITH ORDINALITY AS asked (app_id, client_id, secret_hash, place)
@@ -150,6 +153,7 @@ export async function findClients(
         },
         audiences: row.audiences,
         secretId: row.secret_id,
+        secretExpiresAt: row.secret_expires_at,
         lastUsedAt: row.last_used_at,
         kid: row.kid,
         limits: row.scopes && {

@@ -217,6 +217,27 @@ describe('a further secret', () => {
     expect(problem(await getToken(machineUserId, clientSecret))).toBe('401 invalid_client');
     expect([await works(token), await works(lasting)]).toEqual([false, true]);
   });
+
+  test.each<[what: string, endsAfterMs: number, expected: number]>([
+    ['ends with its secret', 600_000, 601],
+    ['ends with its secret within a second', 999, 1],
+    ['has its own lifetime if the secret lives longer', 86_400_000, 43_199],
+  ])('a token for another service %s', async (_, endsAfterMs, expected) => {
+    app.clock.advance(1000 - (app.clock.now().getTime() % 1000));
+    await world.reauthenticate();
+    const { machineUserId } = await world.machine();
+    const end = new Date(app.clock.now().getTime() + endsAfterMs);
+    const made = await addSecret(machineUserId, { expiresAt: end.toISOString() });
+    const { clientSecret } = made.json<{ clientSecret: string }>();
+    const body = { clientId: machineUserId, clientSecret, audience: 'documents' };
+    const response = await world.call('POST', '/v1/authentication/machine-users/access-token', { body });
+    const { token, expiresInSeconds } = response.json<{ token: string; expiresInSeconds: number }>();
+    const { iat, exp } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as {
+      iat: number;
+      exp: number;
+    };
+    expect([exp - iat, expiresInSeconds, exp * 1000 <= end.getTime()]).toEqual([expected, expected, true]);
+  });
 });
 
 describe('deleting', () => {

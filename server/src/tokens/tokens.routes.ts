@@ -86,6 +86,7 @@ export const tokenRoutes = [
       if (kid === null) throw new Error('the app has no active signing key');
       checkAudience(body.audience, { audiences, allowedAudiences: limits.allowedAudiences });
       const lifeSeconds = limits.tokenLifeSeconds ?? found.lifeSeconds ?? defaultSettings.machineTokenLifeSeconds;
+      const times = toTimes(now, { lifeSeconds, ...(found.secretExpiresAt && { notAfter: found.secretExpiresAt }) });
       const token = signJwt(await services.signingKeys.privateKey(appId, kid), kid, {
         iss: issuerOf(services.config.publicUrl, appName),
         aud,
@@ -94,10 +95,10 @@ export const tokenRoutes = [
         secret_id: secretId,
         roles: ['GENERIC_MACHINE_USER'],
         ...(limits.scopes.length > 0 && { scope: limits.scopes.join(' ') }),
-        ...toTimes(now, { lifeSeconds }),
+        ...times,
         jti: randomUUID(),
       });
-      return { token, expiresInSeconds: lifeSeconds };
+      return { token, expiresInSeconds: times.exp - times.iat };
     },
   }),
 
