@@ -120,8 +120,7 @@ export function createCredentials(services: Pick<Services, 'db' | 'clock' | 'loo
       if (claims?.kind === 'organization-machine') return toOrganizationMachine(lookups, app.id, claims);
       const found = claims && (await lookups.machine({ appId: app.id, ...claims }));
       if (!found) return undefined;
-      const { scopes, allowedNetworks } = found;
-      return { kind: 'machine', id: claims.machineUserId, secretId: claims.secretId, scopes, allowedNetworks };
+      return { kind: 'machine', id: claims.machineUserId, secretId: claims.secretId, ...found };
     },
     mailedToken: async (appId, token) => {
       const found = await findMailedToken(db, appId, sha256(token), clock.now());

@@ -97,6 +97,8 @@ export type Actor =
       readonly secretId: string;
       /** As stored at the time of the call. */
       readonly scopes: readonly string[];
+      /** Audiences whose tokens the machine user may introspect; null: all. */
+      readonly allowedAudiences: readonly string[] | null;
       /** Networks from which the machine user may call; null: every network. */
       readonly allowedNetworks: readonly string[] | null;
     }

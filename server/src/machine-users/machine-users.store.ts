@@ -24,6 +24,8 @@ export interface MachineKey {
 /** An authenticated machine user, with its stored limits. */
 export interface FoundMachine {
   readonly scopes: readonly string[];
+  /** Null: every audience that the app allows. */
+  readonly allowedAudiences: readonly string[] | null;
   /** Null: every network. */
   readonly allowedNetworks: readonly string[] | null;
 }
@@ -40,8 +42,13 @@ export async function findMachines(
   now: Date,
 ): Promise<(FoundMachine | undefined)[]> {
   const column = (name: 'machineUserId' | 'secretId' | 'kid') => keys.map((key) => key[name]);
-  const rows = await db.query<{ place: number; scopes: string[]; allowed_networks: string[] | null }>(sql`
-    SELECT asked.place::integer, m.scopes, m.allowed_networks
+  const rows = await db.query<{
+    place: number;
+    scopes: string[];
+    allowed_audiences: string[] | null;
+    allowed_networks: string[] | null;
+  }>(sql`
+    SELECT asked.place::integer, m.scopes, m.allowed_audiences, m.allowed_networks
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${column('machineUserId')}::bigint[],
       ${column('secretId')}::bigint[], ${column('kid')}::text[])
       WITH ORDINALITY AS asked (app_id, machine_user_id, secret_id, kid, place)
@@ -50,8 +57,13 @@ export async function findMachines(
       AND (s.expires_at IS NULL OR s.expires_at > ${now})
     JOIN signing_keys k ON k.app_id = asked.app_id AND k.kid = asked.kid AND k.revoked_at IS NULL
     JOIN apps a ON a.id = asked.app_id AND a.status = 'ACTIVE'`);
-  const found = new Map(rows.map((row) => [row.place, { scopes: row.scopes, allowedNetworks: row.allowed_networks }]));
-  return keys.map((_, index) => found.get(index + 1));
+  const found = new Map(rows.map((row) => [row.place, row]));
+  return keys.map((_, index) => {
+    const row = found.get(index + 1);
+    return (
+      row && { scopes: row.scopes, allowedAudiences: row.allowed_audiences, allowedNetworks: row.allowed_networks }
+    );
+  });
 }
 
 /** A presented client credential, for its lookup. */

@@ -16,15 +16,20 @@ export const introspectionRoutes = [
     summary: 'Introspect a token',
     description:
       'Describes a token that a backend received, with the field names of RFC 7662. Accepts session ' +
-      'tokens and access tokens of humans, tokens of machine users with any audience, and API keys. Each call reads ' +
+      'tokens and access tokens of humans, tokens of machine users, and API keys. If the caller has ' +
+      '`allowedAudiences`, access tokens and machine tokens for other audiences are not active. Each call reads ' +
       'the database, so a session that has just ended is not active. Introspection of a session token ' +
       'counts as use of the session. Tokens of other apps and invalid values are not active.',
     access: accepting({ machineScope: 'tokens:read' }, overApp('GENERIC_MACHINE_USER')),
     audit: noAudit('It only reads; the last use of a session is a counter.'),
     body: introspectToken,
     response: { status: 200, description: 'The description of the token.', body: introspection },
-    handler: ({ services, appId, request, body }) =>
-      introspect(services, { id: appId, name: appNameOf(request) }, body.token, { audiences: null }),
+    handler: ({ services, appId, actor, request, body }) => {
+      if (actor.kind !== 'machine') throw new Error('Only machine users of the app may reach this route');
+      return introspect(services, { id: appId, name: appNameOf(request) }, body.token, {
+        audiences: actor.allowedAudiences,
+      });
+    },
   }),
 
   route({

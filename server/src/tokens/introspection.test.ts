@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTestDatabase } from '../test/database.ts';
 import { recordingDb, type RecordingDb } from '../test/recording-db.ts';
+import { signAccessToken } from '../test/access-tokens.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, faults, type Machine, type Person, problem, type World } from '../test/world/world.ts';
 import { personWithMailedLink } from '../test/access.callers.ts';
@@ -121,6 +122,28 @@ describe('an active token', () => {
     const late = await other.services.tokenVerifier.verifyIssued({ id: world.appId, name: world.appName }, token);
     expect(late).toBeUndefined();
     await other.app.close();
+  });
+});
+
+describe('a machine user that is limited to audiences gets a description of', () => {
+  let limited: Machine;
+  beforeAll(async () => {
+    limited = await world.machine();
+    const path = `/v1/authorization/machine-users/${limited.machineUserId}`;
+    await world.reauthenticate();
+    await world.call('PATCH', path, { token: world.admin.token, body: { allowedAudiences: ['documents'] } });
+  });
+
+  test.each<[what: string, token: () => string | Promise<string>, active: boolean]>([
+    ['no tokens for another audience', () => machineToken(machine, 'pictures'), false],
+    ['no tokens for this API', () => machine.token, false],
+    ['no access token of a person for another audience', () => signAccessToken(world, person.token), false],
+    ['tokens for its audience', () => machineToken(machine, 'documents'), true],
+    ['tokens for its audience and another', () => machineToken(machine, ['pictures', 'documents']), true],
+    ['sessions, which have no audience', async () => (await world.signIn(person.email)).token, true],
+  ])('%s', async (_, token, active) => {
+    const answer = await world.call('POST', url, { token: limited.token, body: { token: await token() } });
+    expect(answer.json()).toMatchObject({ active });
   });
 });
 
