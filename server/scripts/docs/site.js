@@ -115,7 +115,7 @@ async function sdkMethods() {
 /** @returns {Promise<Draft[]>} */
 async function generatedDrafts() {
   const [{ routes }, { configVariables }, { securityActions }, { errorCodes }] = await Promise.all(
-    ['routes.js', 'config-variables.js', 'calls/security-actions.js', 'http/errors.js'].map(load),
+    ['routes.js', 'config-variables.js', 'access/security-actions.js', 'http/errors.js'].map(load),
   );
   const openApi = JSON.parse(await readText('docs/openapi.json'));
   const pages = generatedPages({

@@ -19,7 +19,7 @@ import {
   patchApiKey,
 } from './api-keys.schema.ts';
 import { getApiKey, setMaker } from './api-keys.store.ts';
-import { changeApiKey, hasEqualValues, listApiKeys, revokeApiKey } from './change-api-key.ts';
+import { changeApiKey, listApiKeys, revokeApiKey } from './change-api-key.ts';
 import { holdMaker, makeOrganizationKey, methodsOf } from './make-api-key.ts';
 
 const overKeys = (operation: OrganizationOperation) =>
@@ -94,8 +94,7 @@ export const apiKeyRoutes = [
     url: '/v1/authorization/organizations/:orgId/api-keys/:apiKeyId',
     operationId: 'updateApiKey',
     freshAuthentication: 'always',
-    isExemptFromFreshAuthentication: (call) =>
-      hasEqualValues(call, organizationOf(call), call.params.apiKeyId, call.body),
+    freshAuthenticationFor: 'changes',
     tag: 'authorization',
     summary: 'Update an API key of an organization',
     description:

@@ -143,22 +143,19 @@ function found(row: ApiKeyRow | undefined): ApiKey {
   return toApiKey(row);
 }
 
-export async function findApiKey(
-  db: Queryable,
-  appId: string,
-  owner: KeyOwner,
-  id: string,
-): Promise<ApiKey | undefined> {
-  const [row] = await db.query<ApiKeyRow>(sql`
-    SELECT ${apiKeyColumns} FROM api_keys k WHERE k.app_id = ${appId} AND k.id = ${id} AND ${ownedBy(owner)}`);
-  return row && toApiKey(row);
-}
-
 /** @throws ApiError `api_key_not_found` */
 export async function getApiKey(db: Queryable, appId: string, owner: KeyOwner, id: string): Promise<ApiKey> {
-  const key = await findApiKey(db, appId, owner, id);
-  if (!key) throw new ApiError('api_key_not_found');
-  return key;
+  const [row] = await db.query<ApiKeyRow>(sql`
+    SELECT ${apiKeyColumns} FROM api_keys k WHERE k.app_id = ${appId} AND k.id = ${id} AND ${ownedBy(owner)}`);
+  return found(row);
+}
+
+/** Locks a key until the transaction ends. @throws ApiError `api_key_not_found` */
+export async function lockApiKey(tx: Tx, appId: string, owner: KeyOwner, id: string): Promise<ApiKey> {
+  const [row] = await tx.query<ApiKeyRow>(sql`
+    SELECT ${apiKeyColumns} FROM api_keys k WHERE k.app_id = ${appId} AND k.id = ${id} AND ${ownedBy(owner)}
+    FOR NO KEY UPDATE OF k`);
+  return found(row);
 }
 
 /** @throws ApiError `api_key_not_found` */

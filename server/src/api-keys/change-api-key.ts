@@ -2,7 +2,8 @@ import { auditIdentity } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { isManagerOnly } from '../members/reach.ts';
 import { mutate } from '../calls/mutate.ts';
-import { changedFields } from '../db/changed-fields.ts';
+import { requireFreshForChange } from '../calls/fresh-authentication.ts';
+import { differingFields } from '../http/differing-fields.ts';
 import type { Call } from '../calls/route.ts';
 import type { Paging } from '../lists/pagination.ts';
 import { readPage } from '../lists/pagination.ts';
@@ -14,8 +15,8 @@ import {
   apiKeyColumns,
   type ApiKeyRow,
   deleteApiKey,
-  findApiKey,
   type KeyOwner,
+  lockApiKey,
   ownedBy,
   patchApiKeyRow,
   toApiKey,
@@ -33,18 +34,6 @@ export const listApiKeys = (call: Call, owner: KeyOwner, paging: Paging) =>
     toItem: toApiKey,
   });
 
-/** Whether each value equals the stored one, so that nothing changes. */
-export async function hasEqualValues(call: Call, owner: KeyOwner, id: string, patch: ApiKeyPatch): Promise<boolean> {
-  const stored = await findApiKey(call.services.db, call.appId, owner, id);
-  const { name, expiresAt, perMinute } = patch;
-  return (
-    stored !== undefined &&
-    (name === undefined || name === stored.name) &&
-    (expiresAt === undefined || expiresAt?.getTime() === stored.expiresAt?.getTime()) &&
-    (perMinute === undefined || perMinute === stored.perMinute)
-  );
-}
-
 /**
  * A longer lifetime or a higher quota extends the rights of the key, so a manager can change only keys that their own
  * rights limit.
@@ -59,15 +48,23 @@ function checkMayChange(call: Call, { maker }: ApiKey): void {
   });
 }
 
-/** @throws ApiError `api_key_not_found`, `access_denied`, `validation_failed`, `unauthenticated` */
+/**
+ * Changes a key, unless each value equals the stored one.
+ *
+ * @throws ApiError `api_key_not_found`, `access_denied`, `validation_failed`, `unauthenticated`,
+ *   `reauthentication_required`, `step_up_required`
+ */
 export async function changeApiKey(call: Call, owner: KeyOwner, id: string, patch: ApiKeyPatch): Promise<ApiKey> {
   checkExpiry(patch.expiresAt, call.services.clock.now());
   return mutate(call, async (tx) => {
     await requireSession(tx, call);
+    const stored = await lockApiKey(tx, call.appId, owner, id);
+    if ('orgId' in owner) checkMayChange(call, stored);
+    const changes = differingFields(patch, stored);
+    if (changes.length === 0) return { result: stored, event: undefined };
+    requireFreshForChange(call);
     const changed = await patchApiKeyRow(tx, call.appId, owner, id, patch);
-    if ('orgId' in owner) checkMayChange(call, changed);
-    const target = { kind: 'api_key', id } as const;
-    return { result: changed, event: { target, orgId: changed.orgId, changes: changedFields(patch) } };
+    return { result: changed, event: { target: { kind: 'api_key', id }, orgId: changed.orgId, changes } };
   });
 }
 

@@ -12,7 +12,7 @@ import {
   patchApiKey,
 } from './api-keys.schema.ts';
 import type { KeyOwner } from './api-keys.store.ts';
-import { changeApiKey, hasEqualValues, listApiKeys, revokeApiKey } from './change-api-key.ts';
+import { changeApiKey, listApiKeys, revokeApiKey } from './change-api-key.ts';
 import { makePersonalKey } from './make-api-key.ts';
 
 const callerOf = ({ actor }: Call): KeyOwner => ({ userId: signedIn(actor).user.id });
@@ -70,7 +70,7 @@ export const myApiKeyRoutes = [
     url: '/v1/authentication/users/me/api-keys/:apiKeyId',
     operationId: 'updateMyApiKey',
     freshAuthentication: 'always',
-    isExemptFromFreshAuthentication: (call) => hasEqualValues(call, callerOf(call), call.params.apiKeyId, call.body),
+    freshAuthenticationFor: 'changes',
     tag: 'authentication',
     summary: 'Update one of my API keys',
     description: 'Changes name, expiry and quota of a personal API key. Absent fields stay unchanged.',

@@ -102,13 +102,13 @@ export const appRoutes = [
         }
         const check = (merged: Settings, before: Settings) =>
           checkSettings(merged, { appName: params.name, before, config: services.config, pointer: '/body/settings' });
-        const changed = await patchApp(tx, params.name, body, services.clock.now(), {
+        const { app: changed, isChanged } = await patchApp(tx, params.name, body, services.clock.now(), {
           check,
           domainOfPasskeys: (settings) => relyingPartyFor(settings, services.config)?.id,
         });
         return {
           result: toResource(changed, services.config),
-          event: { appId: changed.id, target: { kind: 'app', id: changed.id }, changes },
+          event: isChanged ? { appId: changed.id, target: { kind: 'app', id: changed.id }, changes } : undefined,
         };
       });
     },

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { LRUCache } from 'lru-cache';
 import { isGroup } from '../db/changed-fields.ts';
 import type { Db, Queryable, Tx } from '../db/db.ts';
@@ -138,6 +139,7 @@ interface SettingsRules {
  * Changes an app. Locks its row, so that concurrent changes of different settings are all kept. A change of the policy
  * about second factors ends all remembered devices.
  *
+ * @returns `isChanged`: whether a value differed from the stored one. Otherwise nothing was written
  * @throws ApiError `app_not_found`, `relying_party_in_use`, and every error of `check`
  */
 export async function patchApp(
@@ -146,14 +148,17 @@ export async function patchApp(
   patch: AppPatch,
   now: Date,
   { check, domainOfPasskeys }: SettingsRules,
-): Promise<App> {
-  const [before] = await tx.query<Pick<AppRow, 'settings'>>(
-    sql`SELECT settings FROM apps WHERE name = ${name} FOR UPDATE`,
-  );
+): Promise<{ app: App; isChanged: boolean }> {
+  const [before] = await tx.query<AppRow>(sql`SELECT ${appColumns} FROM apps WHERE name = ${name} FOR UPDATE`);
   if (!before) throw new ApiError('app_not_found');
   const settings = mergeSettings(before.settings, patch.settings ?? {});
   const [present, next] = [withDefaults(before.settings), withDefaults(settings)];
   check(next, present);
+  const isChanged =
+    (patch.displayName ?? before.display_name) !== before.display_name ||
+    (patch.status ?? before.status) !== before.status ||
+    !isDeepStrictEqual(settings, before.settings);
+  if (!isChanged) return { app: toApp(before), isChanged };
   await keepDomainOfPasskeys(tx, name, { before: domainOfPasskeys(present), after: domainOfPasskeys(next) });
   const remembered = keepsPolicy(next.mfa, present.mfa) ? 0 : 1;
   const changes = setList(patch, {
@@ -165,7 +170,7 @@ export async function patchApp(
     UPDATE apps SET ${changes}, remember_version = remember_version + ${remembered}::integer, updated_at = ${now}
     WHERE name = ${name} RETURNING ${appColumns}`);
   if (!row) throw new ApiError('app_not_found');
-  return toApp(row);
+  return { app: toApp(row), isChanged };
 }
 
 /** Changes the settings of mails that are part of the branding of the app. Other settings stay as they are. */

@@ -1,11 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
 import { accepting, overApp } from '../access/access.ts';
 import { changedFields } from '../db/changed-fields.ts';
 import { ApiError } from '../http/errors.ts';
 import { requireStrongestFactor, stepUpRequired } from '../access/required-authentication.ts';
 import { limitNames } from '../limits/limits.ts';
+import { requireFreshForChange } from '../calls/fresh-authentication.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
-import { settings, type Settings, type SettingsPatch, updateSettings } from './apps.schema.ts';
+import { settings, type Settings, updateSettings } from './apps.schema.ts';
 import { keepsPolicy, patchApp } from './apps.store.ts';
 import { namedAppOf } from './named-app.ts';
 import { checkSettings } from './check-settings.ts';
@@ -15,26 +17,21 @@ import { withWarnings } from './settings-warnings.ts';
 /** Limits of attempts at second factors. With a high limit, codes of six digits can be guessed. */
 const factorLimits = limitNames.filter((name) => name.startsWith('secondFactors'));
 
-const keepsFactorProtection = (after: SettingsPatch, before: Settings): boolean =>
-  keepsPolicy(after.mfa ?? {}, before.mfa) &&
-  (after.mfa?.resetDelayHours ?? before.mfa.resetDelayHours) === before.mfa.resetDelayHours &&
-  factorLimits.every((name) => (after.limits?.[name] ?? before.limits[name]) === before.limits[name]);
+const keepsFactorProtection = (after: Settings, before: Settings): boolean =>
+  keepsPolicy(after.mfa, before.mfa) &&
+  after.mfa.resetDelayHours === before.mfa.resetDelayHours &&
+  factorLimits.every((name) => after.limits[name] === before.limits[name]);
+
+const hasSameEntries = (one: readonly string[], other: readonly string[]): boolean =>
+  one.toSorted().join() === other.toSorted().join();
 
 /** Only these settings are protected, because a stolen session must not disable the protection of the others. */
-const keepsProtection = async (call: Call<unknown, unknown, SettingsPatch>): Promise<boolean> => {
-  const { body } = call;
-  const { settings: present } = await namedAppOf(call);
-  const signInMethods = body.signInMethods ?? present.signInMethods;
-  const { relyingParty } = { ...present.mfa, ...body.mfa };
-  return (
-    (body.stepUp ?? present.stepUp) === present.stepUp &&
-    (body.stepUpOperations ?? present.stepUpOperations).toSorted().join() ===
-      present.stepUpOperations.toSorted().join() &&
-    signInMethods.toSorted().join() === present.signInMethods.toSorted().join() &&
-    keepsFactorProtection(body, present) &&
-    JSON.stringify(relyingParty) === JSON.stringify(present.mfa.relyingParty)
-  );
-};
+const keepsProtection = (after: Settings, before: Settings): boolean =>
+  after.stepUp === before.stepUp &&
+  hasSameEntries(after.stepUpOperations, before.stepUpOperations) &&
+  hasSameEntries(after.signInMethods, before.signInMethods) &&
+  keepsFactorProtection(after, before) &&
+  isDeepStrictEqual(after.mfa.relyingParty, before.mfa.relyingParty);
 
 /** Methods of authentication (`amr`) of each kind of factor. A code by mail is only for sign-in. */
 const methodsOf = { totp: ['otp'], passkey: ['hwk', 'swk'], email: [] } as const;
@@ -79,7 +76,7 @@ export const settingsRoutes = [
     url: '/v1/authorization/apps/settings',
     operationId: 'updateAppSettings',
     freshAuthentication: 'always',
-    isExemptFromFreshAuthentication: keepsProtection,
+    freshAuthenticationFor: 'changes',
     tag: 'authorization',
     summary: 'Change settings of the app',
     description:
@@ -99,16 +96,17 @@ export const settingsRoutes = [
       const changes = changedFields({ settings: body });
       if (changes.length === 0) return withWarnings(app.settings, services.config);
       const check = (merged: Settings, before: Settings) => {
+        if (!keepsProtection(merged, before)) requireFreshForChange(call);
         checkFactorProtection(call, merged, before);
         checkSettings(merged, { appName: app.name, before, config: services.config, pointer: '/body' });
       };
       return mutate(call, async (tx) => {
-        const changed = await patchApp(tx, app.name, { settings: body }, services.clock.now(), {
+        const { app: changed, isChanged } = await patchApp(tx, app.name, { settings: body }, services.clock.now(), {
           check,
           domainOfPasskeys: (of) => relyingPartyFor(of, services.config)?.id,
         });
         const result = withWarnings(changed.settings, services.config);
-        return { result, event: { target: { kind: 'app', id: appId }, changes } };
+        return { result, event: isChanged ? { target: { kind: 'app', id: appId }, changes } : undefined };
       });
     },
   }),

@@ -3,7 +3,7 @@ import type { Call } from '../calls/route.ts';
 import { openCursor, sealCursor } from '../lists/pagination.ts';
 import type { AuditEventResource } from './audit.schema.ts';
 import { type EventFilters, type EventPosition, type EventRow, membersAmong, readEvents } from './events.store.ts';
-import { isSecurityAction } from '../calls/security-actions.ts';
+import { isSecurityAction } from '../access/security-actions.ts';
 
 /** The requested page of events. */
 interface EventPaging {

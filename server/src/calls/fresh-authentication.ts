@@ -26,6 +26,20 @@ export const asksForAuthentication = (route: Route): boolean =>
   route.freshAuthentication !== undefined || isGrant(route) || requiredAuthenticationOf(route) !== undefined;
 
 /**
+ * Refuses a human caller whose session does not meet the requirements of a route with `freshAuthenticationFor:
+ * 'changes'`. The handler calls this in its transaction, after it has locked the row and found that a value changes.
+ *
+ * @throws ApiError `reauthentication_required`, `step_up_required`
+ */
+export function requireFreshForChange({ route, actor, services }: Call): void {
+  if (route.freshAuthenticationFor !== 'changes')
+    throw new Error(`${route.operationId} requires it before its handler`);
+  if (actor.kind !== 'user') return;
+  const asked = { freshness: route.freshAuthentication, operationId: route.operationId, isGrant: isGrant(route) };
+  requireAuthentication(actor, recently(requiredStrength(asked, actor)), services.clock.now());
+}
+
+/**
  * Refuses a human caller whose session does not meet the requirements of the route. For people without a second factor,
  * the current password in the body replaces a recent authentication. Callers without a session are exempt.
  *
@@ -37,11 +51,12 @@ export async function requireFreshAuthentication(call: Call): Promise<void> {
   const now = services.clock.now();
   const declared = requiredAuthenticationOf(route);
   if (declared) requireAuthentication(actor, declared, now);
+  if (route.freshAuthenticationFor === 'changes') return;
   const asked = { freshness: route.freshAuthentication, operationId: route.operationId, isGrant: isGrant(route) };
   const acr = requiredStrength(asked, actor);
   if (meets(actor.session, recently(acr), now)) return;
   if (!(await isRequired(asked, actor, async () => (await appOfCall(call)).settings))) return;
   if (acr === 1 && hasCurrentPassword(body)) return;
-  if (await route.isExemptFromFreshAuthentication?.(call)) return;
+  if (route.isExemptFromFreshAuthentication?.(call)) return;
   requireAuthentication(actor, recently(acr), now);
 }

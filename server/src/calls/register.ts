@@ -56,6 +56,8 @@ function checkDeclaration(route: Route): void {
     throw new Error(`${where} requires fresh authentication, which access tokens never have`);
   if ('principals' in route.access && route.access.principals.includes('ORG_MACHINE_USER'))
     throw new Error(`${where} names ORG_MACHINE_USER, which holds what members hold: accept organizationMachine`);
+  if (route.freshAuthenticationFor === 'changes' && route.freshAuthentication !== 'always')
+    throw new Error(`${where} exempts unchanged values from fresh authentication, which it does not always require`);
   if (route.freshAuthentication && 'principals' in route.access && route.access.organizationMachine)
     throw new Error(`${where} asks for fresh authentication and accepts machine users of organizations`);
   if (asksForAuthentication(route) && route.decidesInStatement)

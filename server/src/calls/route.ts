@@ -75,10 +75,16 @@ interface RouteBase<
    * have a second factor. Machine users are exempt.
    */
   readonly freshAuthentication?: FreshAuthentication;
-  /** Whether this call is exempt, for example because it sets the stored value. */
-  isExemptFromFreshAuthentication?(
-    call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
-  ): boolean | Promise<boolean>;
+  /**
+   * `changes`: a call that sets the stored values is exempt. The handler compares them under the lock of the row, and
+   * calls `requireFreshForChange` if a value changes, because the row can change until it is locked.
+   */
+  readonly freshAuthenticationFor?: 'changes';
+  /**
+   * Whether this call is exempt because of its caller and body. Synchronous, so that it cannot read stored values: see
+   * `freshAuthenticationFor`.
+   */
+  isExemptFromFreshAuthentication?(call: Call<z.output<Params>, z.output<Query>, z.output<Body>>): boolean;
   /**
    * Whether the call grants or removes rights. If so, super admins who have a second factor, or whose app requires one,
    * must have used it within the last ten minutes. Default: whether the operation over an organization is `grant`.

@@ -10,7 +10,7 @@ import type { Call } from './route.ts';
 import type { IdSource } from '../ids.ts';
 import type { Sealer } from '../keys/seal.ts';
 import type { AuditEvent } from './audit-event.store.ts';
-import { type SecurityAction, securityActionOf } from './security-actions.ts';
+import { type SecurityAction, securityActionOf } from '../access/security-actions.ts';
 import { type CountedEvent, countSecurityEvent, furtherSources } from './security-events.store.ts';
 
 /** A refused or suspicious operation: its target and organization. Ids only. */

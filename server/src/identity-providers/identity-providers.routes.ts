@@ -1,10 +1,10 @@
-import { isDeepStrictEqual } from 'node:util';
 import { lockApp } from '../apps/apps.store.ts';
 import { overApp } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
-import { changedFields } from '../db/changed-fields.ts';
+import { requireFreshForChange } from '../calls/fresh-authentication.ts';
+import { differingFields } from '../http/differing-fields.ts';
 import { callbackUrl } from '../federation/callback-url.ts';
 import { sealClientSecret } from './client-secret.ts';
 import { ProviderFailure } from '../federation/failures.ts';
@@ -94,20 +94,13 @@ function checkTrust({ type }: IdentityProvider, patch: ProviderPatch): void {
 }
 
 /**
- * Whether each value equals the stored one. A client secret always counts as new, because the stored secret is not
+ * Names of the fields that a patch changes. A client secret always counts as new, because the stored secret is not
  * decrypted for this.
  */
-async function hasEqualValues(call: Call<{ idpId: string }, unknown, ProviderPatch>) {
-  const { services, appId, params, body } = call;
-  const { clientSecret, ...named } = body;
-  const stored = (await listProviders(services.db, appId)).find(({ id }) => id === params.idpId);
-  const names = Object.keys(named) as (keyof typeof named)[];
-  return (
-    clientSecret === undefined &&
-    stored !== undefined &&
-    names.every((name) => isDeepStrictEqual(named[name], stored[name]))
-  );
-}
+const changesOf = ({ clientSecret, ...named }: ProviderPatch, stored: IdentityProvider): string[] => [
+  ...differingFields(named, stored),
+  ...(clientSecret === undefined ? [] : ['clientSecret']),
+];
 
 const created = { status: 201, description: 'The provider is registered.', body: providerCreated } as const;
 
@@ -203,7 +196,7 @@ export const identityProviderRoutes = [
     url: '/v1/authorization/idps/:idpId',
     operationId: 'updateIdentityProvider',
     freshAuthentication: 'always',
-    isExemptFromFreshAuthentication: hasEqualValues,
+    freshAuthenticationFor: 'changes',
     tag: 'idp-authentication',
     summary: 'Update an identity provider',
     description:
@@ -221,10 +214,14 @@ export const identityProviderRoutes = [
       const sealedClientSecret =
         clientSecret === undefined ? undefined : sealClientSecret(services.sealer, appId, params.idpId, clientSecret);
       return mutate(call, async (tx) => {
-        checkTrust(await lockProvider(tx, appId, params.idpId), body);
+        const stored = await lockProvider(tx, appId, params.idpId);
+        checkTrust(stored, body);
+        const changes = changesOf(body, stored);
+        if (changes.length === 0) return { result: toResource(call, stored), event: undefined };
+        requireFreshForChange(call);
         const now = services.clock.now();
         const changed = await patchProvider(tx, appId, params.idpId, { ...patch, sealedClientSecret }, now);
-        const event = { target: { kind: 'identity_provider', id: params.idpId }, changes: changedFields(body) };
+        const event = { target: { kind: 'identity_provider', id: params.idpId }, changes };
         return { result: toResource(call, changed), event };
       });
     },

@@ -1,9 +1,9 @@
-import { isDeepStrictEqual } from 'node:util';
 import { sql } from '../db/db.ts';
 import { overApp } from '../access/access.ts';
 import { allScopes, exceedAll } from '../access/machine-scopes.ts';
 import { appNameOf } from '../calls/authenticate.ts';
-import { changedFields } from '../db/changed-fields.ts';
+import { differingFields } from '../http/differing-fields.ts';
+import { requireFreshForChange } from '../calls/fresh-authentication.ts';
 import { recently, requireAuthentication } from '../access/required-authentication.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
@@ -31,7 +31,6 @@ import {
   insertMachineUser,
   insertSecret,
   listSecrets,
-  findMachineUser,
   lockMachineUser,
   type MachineSecret,
   type MachineUser,
@@ -61,13 +60,6 @@ const toResource = (machine: MachineUser, secrets: readonly MachineSecret[]) => 
   lastUsedAt: iso(machine.lastUsedAt),
   secrets: secrets.map(secretToResource),
 });
-
-/** Whether each value equals the stored one, so that nothing changes. */
-async function hasEqualValues(call: Call<{ machineUserId: string }, unknown, MachineUserPatch>): Promise<boolean> {
-  const stored = await findMachineUser(call.services.db, call.appId, call.params.machineUserId);
-  const names = Object.keys(call.body) as (keyof MachineUserPatch)[];
-  return stored !== undefined && names.every((name) => isDeepStrictEqual(call.body[name], stored[name]));
-}
 
 /** The name of the app is the audience of tokens for this API, which `scopes` control. */
 function checkAudiences({ request }: Call, { allowedAudiences }: MachineUserPatch): void {
@@ -147,7 +139,7 @@ export const machineUserRoutes = [
     operationId: 'updateMachineUser',
     grants: true,
     freshAuthentication: 'always',
-    isExemptFromFreshAuthentication: hasEqualValues,
+    freshAuthenticationFor: 'changes',
     tag: 'authorization',
     summary: 'Update a machine user',
     description:
@@ -163,11 +155,14 @@ export const machineUserRoutes = [
       const { appId, params, body } = call;
       checkAudiences(call, body);
       return mutate(call, async (tx) => {
+        const stored = await lockMachineUser(tx, appId, params.machineUserId);
+        const secrets = (await listSecrets(tx, appId, [stored.id])).get(stored.id) ?? [];
+        const changes = differingFields(body, stored);
+        if (changes.length === 0) return { result: toResource(stored, secrets), event: undefined };
+        requireFreshForChange(call);
         const userNameKey = body.userName === undefined ? undefined : organizationNameKey(body.userName);
-        const changed = await patchMachineUser(tx, appId, params.machineUserId, { ...body, userNameKey });
-        const secrets = await listSecrets(tx, appId, [changed.id]);
-        const event = { target: { kind: 'machine', id: changed.id }, changes: changedFields(body) };
-        return { result: toResource(changed, secrets.get(changed.id) ?? []), event };
+        const changed = await patchMachineUser(tx, appId, stored.id, { ...body, userNameKey });
+        return { result: toResource(changed, secrets), event: { target: { kind: 'machine', id: stored.id }, changes } };
       });
     },
   }),

@@ -251,13 +251,6 @@ export const toMachineUser = (row: MachineUserRow): MachineUser => ({
   tokenLifeSeconds: row.token_life_seconds,
 });
 
-export async function findMachineUser(db: Queryable, appId: string, id: string): Promise<MachineUser | undefined> {
-  const [row] = await db.query<MachineUserRow>(
-    sql`SELECT ${machineUserColumns} FROM machine_users m WHERE m.app_id = ${appId} AND m.id = ${id}`,
-  );
-  return row && toMachineUser(row);
-}
-
 /** @throws ApiError `machine_user_not_found`, `machine_user_name_taken` */
 export async function patchMachineUser(
   tx: Tx,
@@ -283,12 +276,13 @@ export async function patchMachineUser(
   return toMachineUser(row);
 }
 
-/** @throws ApiError `machine_user_not_found` */
-export async function lockMachineUser(tx: Tx, appId: string, machineUserId: string): Promise<void> {
-  const rows = await tx.query(
-    sql`SELECT 1 FROM machine_users WHERE app_id = ${appId} AND id = ${machineUserId} FOR UPDATE`,
-  );
-  if (rows.length === 0) throw new ApiError('machine_user_not_found');
+/** Locks a machine user until the transaction ends. @throws ApiError `machine_user_not_found` */
+export async function lockMachineUser(tx: Tx, appId: string, machineUserId: string): Promise<MachineUser> {
+  const [row] = await tx.query<MachineUserRow>(sql`
+    SELECT ${machineUserColumns} FROM machine_users m
+    WHERE m.app_id = ${appId} AND m.id = ${machineUserId} FOR UPDATE`);
+  if (!row) throw new ApiError('machine_user_not_found');
+  return toMachineUser(row);
 }
 
 export async function countSecrets(tx: Tx, appId: string, machineUserId: string): Promise<number> {

@@ -149,10 +149,14 @@ function factorSentence(route: Route): string[] {
   ];
 }
 
-const freshnessSentence = (route: Route): string[] => [
-  ...(route.freshAuthentication ? [`${ofFreshness[route.freshAuthentication]} ${strongestFactor}`] : []),
-  ...factorSentence(route),
-];
+const exemption = 'A call that changes no protected value is exempt.';
+
+const freshnessSentence = (route: Route): string[] => {
+  const { freshAuthentication, freshAuthenticationFor } = route;
+  const exempt = freshAuthenticationFor === 'changes' ? [exemption] : [];
+  const sentences = freshAuthentication ? [ofFreshness[freshAuthentication], strongestFactor, ...exempt] : [];
+  return [...(sentences.length > 0 ? [sentences.join(' ')] : []), ...factorSentence(route)];
+};
 
 function errorSentence(route: Route): string[] {
   const particular = errorsOf(route).filter((code) => !general.includes(code));

@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import { sql } from '../db/db.ts';
 import { accepting, overOrganization, type OverOrganization } from '../access/access.ts';
 import type { OrganizationOperation } from '../access/organization-states.ts';
-import { changedFields } from '../db/changed-fields.ts';
+import { requireFreshForChange } from '../calls/fresh-authentication.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { ApiError } from '../http/errors.ts';
@@ -35,6 +36,7 @@ import {
   type MachineGrants,
   type MachineOfOrganization,
   organizationMachineColumns,
+  type OrganizationMachineUser,
   patchMachineRow,
   setMachineRoles,
   toOrganizationMachine,
@@ -65,17 +67,18 @@ const addedBy = (stored: MachineGrants, after: MachineGrants): MachineGrants => 
   isManager: after.isManager && !stored.isManager,
 });
 
-const isSame = (one: MachineGrants, other: MachineGrants): boolean =>
-  one.isManager === other.isManager &&
-  one.roles.length === other.roles.length &&
-  one.roles.every((key) => other.roles.includes(key));
-
-/** Whether each value equals the stored one, so that nothing changes. */
-async function hasEqualValues(call: Call<MachineOfOrganization, unknown, OrganizationMachinePatch>): Promise<boolean> {
-  const { services, appId, params, body } = call;
-  const stored = await findOrganizationMachine(services.db, appId, params);
-  if (!stored) return false;
-  return (body.userName ?? stored.userName) === stored.userName && isSame(grantsAfter(stored, body), stored);
+/** Names of the fields that a patch changes. The order of the roles does not matter. */
+function changesOf(
+  stored: OrganizationMachineUser,
+  after: MachineGrants,
+  { userName = stored.userName }: OrganizationMachinePatch,
+): readonly (keyof OrganizationMachinePatch)[] {
+  const fields = {
+    userName: userName !== stored.userName,
+    roles: !isDeepStrictEqual(new Set(after.roles), new Set(stored.roles)),
+    managerRoles: after.isManager !== stored.isManager,
+  };
+  return (Object.keys(fields) as (keyof typeof fields)[]).filter((name) => fields[name]);
 }
 
 /** The stored machine user of the call, with its secrets. */
@@ -178,7 +181,7 @@ export const organizationMachineUserRoutes = [
     url: '/v1/authorization/organizations/:orgId/machine-users/:machineUserId',
     operationId: 'updateOrganizationMachineUser',
     freshAuthentication: 'always',
-    isExemptFromFreshAuthentication: hasEqualValues,
+    freshAuthenticationFor: 'changes',
     tag: 'authorization',
     summary: 'Update a machine user of an organization',
     description:
@@ -205,14 +208,18 @@ export const organizationMachineUserRoutes = [
         await lockOrganization(tx, appId, orgId, undefined);
         const stored = await lockOrganizationMachine(tx, appId, params);
         const after = grantsAfter(stored, body);
-        if (!isSame(after, stored)) checkMayGive(call, addedBy(stored, after));
-        if (body.roles) await setMachineRoles(tx, appId, params, await resolveRoles(tx, appId, orgId, after.roles));
+        const changes = changesOf(stored, after, body);
+        if (changes.length === 0) return { result: await readResource(call, tx, params), event: undefined };
+        requireFreshForChange(call);
+        if (changes.some((name) => name !== 'userName')) checkMayGive(call, addedBy(stored, after));
+        if (changes.includes('roles'))
+          await setMachineRoles(tx, appId, params, await resolveRoles(tx, appId, orgId, after.roles));
         await patchMachineRow(tx, appId, params, {
           userName: body.userName,
           userNameKey: body.userName === undefined ? undefined : organizationNameKey(body.userName),
           isManager: after.isManager,
         });
-        const event = { target: targetOf(params.machineUserId), orgId, changes: changedFields(body) };
+        const event = { target: targetOf(params.machineUserId), orgId, changes };
         return { result: await readResource(call, tx, params), event };
       });
     },

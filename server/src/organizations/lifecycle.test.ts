@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
-import { whileLocked } from '../test/database.ts';
+import { untilWaiting, whileLocked } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, type Person, problem, type World } from '../test/world/world.ts';
 
@@ -36,14 +36,7 @@ const me = async ({ token }: Caller) =>
 const inviting = (email: string) => ({ email, firstName: 'Jane', lastName: 'Roe', role: 'reader' });
 const invite = (email: string, { token }: Caller = owner, id = orgId) =>
   world.call('POST', `${urlOf(id)}/members`, { token, body: inviting(email) });
-/** Waits until this number of database sessions wait for a lock. */
-const waiting = async (count: number) => {
-  for (let waits: unknown[] = []; waits.length < count;) {
-    waits = await app.db.query(sql`
-      SELECT DISTINCT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
-      WHERE NOT granted AND datname = current_database()`);
-  }
-};
+const waiting = (count: number) => untilWaiting(app.db, count);
 const userOf = async (email: string) =>
   (await app.db.query(sql`SELECT state FROM users WHERE app_id = ${world.appId} AND email = ${email}`))[0];
 

@@ -5,6 +5,7 @@ import { requireStrongestFactor } from '../access/required-authentication.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { requireSignInMethod } from '../apps/sign-in-methods.ts';
 import { readOrganization } from '../calls/decide-in-statement.ts';
+import { requireFreshForChange } from '../calls/fresh-authentication.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { ApiError } from '../http/errors.ts';
@@ -19,7 +20,6 @@ import {
   updateSecurity,
 } from './security.schema.ts';
 import {
-  findSecurity,
   lockSecurity,
   securityColumns,
   type SecurityRow,
@@ -47,12 +47,6 @@ const changesBetween = (before: OrganizationSecurity, after: OrganizationSecurit
     return !isDeepStrictEqual(old, next);
   });
 
-/** Whether the call sets the stored values, so that nothing changes. */
-async function hasEqualValues({ services, appId, orgId, body }: Call<unknown, unknown, SecurityPatch>) {
-  const before = toSecurity(await findSecurity(services.db, appId, orgId));
-  return changesBetween(before, withPatch(before, body)).length === 0;
-}
-
 /**
  * Changes the policy. The session of the caller must meet the stored policy, also if it was changed concurrently, and
  * the new one. People who have a second factor must have used it within the last ten minutes, so that a stolen session
@@ -75,6 +69,7 @@ async function changeSecurity(call: Call, patch: SecurityPatch) {
     const after = withPatch(before, patch);
     const changes = changesBetween(before, after);
     if (changes.length === 0) return { result: { security: before, version }, event: undefined };
+    requireFreshForChange(call);
     // An organization can only be stricter than the app.
     if (app && changes.includes('signInMethods')) {
       for (const method of after.signInMethods ?? []) requireSignInMethod(app, method);
@@ -117,7 +112,7 @@ export const securityRoutes = [
     url: '/v1/authorization/organizations/:orgId/security',
     operationId: 'updateOrganizationSecurity',
     freshAuthentication: 'always',
-    isExemptFromFreshAuthentication: hasEqualValues,
+    freshAuthenticationFor: 'changes',
     tag: 'authorization',
     summary: 'Change the security policy of an organization',
     description:

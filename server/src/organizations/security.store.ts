@@ -1,6 +1,6 @@
 import type { Actor } from '../access/actor.ts';
 import { type StoredPolicy, unmetBy, type UnmetPolicy } from '../access/organization-policy.ts';
-import type { Queryable, Sql, Tx } from '../db/db.ts';
+import type { Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { OrganizationSecurity } from './security.schema.ts';
@@ -87,15 +87,6 @@ export async function storeSecurity(
 export interface SecurityRow {
   security: StoredPolicy | null;
   version: string;
-}
-
-/** @throws ApiError `organization_not_found` */
-export async function findSecurity(db: Queryable, appId: string, orgId: string): Promise<StoredPolicy | null> {
-  const [row] = await db.query<SecurityRow>(
-    sql`SELECT security, version FROM organizations WHERE app_id = ${appId} AND id = ${orgId}`,
-  );
-  if (!row) throw new ApiError('organization_not_found');
-  return row.security;
 }
 
 /** The columns of a {@link SecurityRow}, for `readOrganization`. */

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configVariables } from '../config.ts';
-import { securityActions } from '../calls/security-actions.ts';
+import { securityActions } from '../access/security-actions.ts';
 import { errorCodes } from '../http/errors.ts';
 import { routes } from '../routes.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';

@@ -1,6 +1,6 @@
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
-import { securityActionOf } from '../calls/security-actions.ts';
+import { securityActionOf } from '../access/security-actions.ts';
 import { type ErrorCode, errorCodes } from '../http/errors.ts';
 import { isMutation, type Route } from '../calls/route.ts';
 import { type CallerName, expectedOutcome } from './access.callers.ts';

@@ -92,6 +92,15 @@ export const whileLocked = <Result>(db: Db, statement: Sql, work: () => Promise<
     });
   });
 
+/** Waits until this number of sessions of the database wait for a lock. */
+export async function untilWaiting(db: Db, count: number): Promise<void> {
+  for (let waits: unknown[] = []; waits.length < count;) {
+    waits = await db.query(sql`
+      SELECT DISTINCT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
+      WHERE NOT granted AND datname = current_database()`);
+  }
+}
+
 /** Like {@link openTestDatabase}, without the schema. */
 export async function openEmptyDatabase(): Promise<Db> {
   if (serverUrl === undefined) {

@@ -1,4 +1,4 @@
-import { securityActions } from '../calls/security-actions.ts';
+import { securityActions } from '../access/security-actions.ts';
 import { type Db, join, raw, type Sql, sql } from '../db/db.ts';
 import { tablesOfApps } from './tenancy.twin.ts';
 
