@@ -911,7 +911,7 @@ export type CheckPermissionsRequest = {
      */
     userId?: string | null;
     /**
-     * Id of the session with which the user acts, for example `sid` of an access token. Needed if the organization has a security policy. Default: the session of the call, for people who check themselves.
+     * Id of the session with which the user acts, for example `sid` of an access token. Needed if the organization has a security policy. If the session has ended, belongs to another user, or may only add a second factor, no permission is allowed. Default: the session of the call, for people who check themselves.
      */
     sessionId?: string | null;
     /**
@@ -3887,7 +3887,7 @@ export type PermissionResult = {
      */
     grantedBy: Array<string>;
     /**
-     * Reason of a refusal. not_a_member: the user is not in the organization, or does not exist. step_up_required: the organization has a security policy, and the session lacks the second factor or is not known. reauthentication_required: the authentication of the session is too old for the policy.
+     * Reason of a refusal. not_a_member: the user is not in the organization, or does not exist. step_up_required: the organization has a security policy, and the session lacks the second factor or is not known; or the session of the request has ended, belongs to another user, or may only add a second factor. reauthentication_required: the authentication of the session is too old for the policy.
      */
     reason?: 'not_a_member' | 'organization_inactive' | 'user_inactive' | 'no_role_grants_it' | 'step_up_required' | 'reauthentication_required';
 };

@@ -5,6 +5,7 @@ import { openTestDatabase } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import type { UndoableDb } from '../test/undo.ts';
+import { setMfa } from '../test/world/browsers.ts';
 import { enrol } from '../test/world/factors.ts';
 import { createVisitor } from '../test/world/visitor.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
@@ -103,6 +104,7 @@ describe('a code', () => {
           sql`UPDATE sessions SET restriction = 'enrolment' WHERE app_id = ${world.appId} AND id = ${person.sessionId}`,
         ),
     ],
+    ['the app requires a second factor now', () => setMfa(world, { policy: 'required', graceDays: 0 })],
   ])('is worth nothing when %s', async (_, end) => {
     const code = await newCode();
     await end();

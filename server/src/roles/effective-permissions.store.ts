@@ -9,6 +9,7 @@ import {
 } from '../access/organization-policy.ts';
 import { type Asker, heldByAsker, type OrganizationRelation } from '../access/relations.ts';
 import { statusesInForce } from '../access/organization-states.ts';
+import { restrictionOf } from '../sessions/sessions.store.ts';
 
 /**
  * The effective roles and permissions of memberships. Used by the permission check, introspection and every list that
@@ -78,7 +79,10 @@ export interface PermissionQuestion {
   readonly orgId: string;
   readonly asker: Asker;
   readonly userId: string;
-  /** The session with which the user acts; undefined: unknown, which meets no policy. */
+  /**
+   * The session with which the user acts; undefined: unknown, which meets no policy. If it has ended, is restricted or
+   * belongs to another user, no permission is allowed, even without a policy.
+   */
   readonly sessionId: string | undefined;
   readonly permissions: readonly string[];
 }
@@ -96,7 +100,7 @@ interface GrantingRow extends OrganizationRelation {
   place: number;
   /** The policy of the organization, if the session of the user does not meet it or is unknown. */
   unmet_of_user: UnmetPolicy | null;
-  /** Null: the session of the user is unknown. */
+  /** Null: no session of the user is named, or it has ended, is restricted or belongs to another user. */
   session_id: string | null;
   /** Null: no member. */
   state: 'ACTIVE' | 'INACTIVE' | 'INVITED' | null;
@@ -111,15 +115,23 @@ interface GrantingRow extends OrganizationRelation {
 const unmetIn = ({ asker, userId }: PermissionQuestion, row: GrantingRow): UnmetPolicy | null =>
   row.unmet_of_user ?? (asker.userId === userId ? row.unmet : null);
 
+/** How the session with which the user acts limits the permissions. */
+interface SessionState {
+  readonly unmet: UnmetPolicy | null;
+  /** The named session has ended, is restricted or belongs to another user. */
+  readonly isUnusable: boolean;
+}
+
 /**
  * Non-members get `not_a_member` regardless of the status of organization and user, because the status must not be
  * disclosed. If the session does not meet the policy, the response does not disclose what the roles would grant.
  */
-function reasonOf({ status, state, session_id }: GrantingRow, unmet: UnmetPolicy | null): RefusalReason {
+function reasonOf({ status, state, session_id }: GrantingRow, { unmet, isUnusable }: SessionState): RefusalReason {
   if (state === null) return 'not_a_member';
   if (!statusesInForce().includes(status)) return 'organization_inactive';
   if (state !== 'ACTIVE') return 'user_inactive';
-  if (unmet) return unmet.unmet === 'age' && session_id !== null ? 'reauthentication_required' : 'step_up_required';
+  if (unmet?.unmet === 'age' && session_id !== null) return 'reauthentication_required';
+  if (unmet || isUnusable) return 'step_up_required';
   return 'no_role_grants_it';
 }
 
@@ -128,12 +140,13 @@ function toAnswer(question: PermissionQuestion, rows: readonly GrantingRow[]): P
   const [first] = rows;
   if (!first) return { relation: undefined, results: [] };
   const unmet = unmetIn(question, first);
+  const isUnusable = question.sessionId !== undefined && first.session_id === null;
   const results = question.permissions.map((permission) => {
-    const granting = unmet ? [] : rows.filter(({ granted }) => granted?.includes(permission));
+    const granting = unmet || isUnusable ? [] : rows.filter(({ granted }) => granted?.includes(permission));
     // Keys of roles are ASCII.
     const grantedBy = [...new Set(granting.flatMap(({ key }) => key ?? []))].toSorted();
     const allowed = grantedBy.length > 0;
-    return { permission, allowed, grantedBy, ...(!allowed && { reason: reasonOf(first, unmet) }) };
+    return { permission, allowed, grantedBy, ...(!allowed && { reason: reasonOf(first, { unmet, isUnusable }) }) };
   });
   return { relation: { held: first.held, status: first.status, unmet: first.unmet }, results };
 }
@@ -172,8 +185,12 @@ export function selectGrants(questions: readonly PermissionQuestion[], now: Date
         ON caller.app_id = asked.app_id AND caller.org_id = o.id AND caller.user_id = asked.asker_id
       LEFT JOIN members m ON m.app_id = asked.app_id AND m.org_id = o.id AND m.user_id = asked.user_id
       LEFT JOIN users u ON u.app_id = asked.app_id AND u.id = m.user_id
-      LEFT JOIN sessions s ON o.security IS NOT NULL AND s.app_id = asked.app_id AND s.id = asked.session_id
-        AND s.user_id = asked.user_id AND s.restriction IS NULL AND LEAST(s.expires_at, s.idle_expires_at) > ${now}
+      LEFT JOIN LATERAL (
+        SELECT s.id, s.amr, s.factor_at, s.strong_factor_at, s.remembered_factor_at, s.authenticated_at
+        FROM sessions s JOIN apps a ON a.id = asked.app_id
+        WHERE s.app_id = asked.app_id AND s.id = asked.session_id AND s.user_id = asked.user_id
+          AND LEAST(s.expires_at, s.idle_expires_at) > ${now} AND ${restrictionOf(now)} IS NULL
+      ) AS s ON true
       LEFT JOIN LATERAL (
         SELECT r.key,
           ARRAY(SELECT permission FROM unnest(r.permissions) AS permission WHERE asked.permissions ? permission)

@@ -10,7 +10,8 @@ export const checkPermissions = z
     sessionId: optional(id).meta({
       description:
         'Id of the session with which the user acts, for example `sid` of an access token. Needed if the ' +
-        'organization has a security policy. Default: the session of the call, for people who check themselves.',
+        'organization has a security policy. If the session has ended, belongs to another user, or may only add a ' +
+        'second factor, no permission is allowed. Default: the session of the call, for people who check themselves.',
       examples: ['118273645546213376'],
     }),
     permissions: z
@@ -47,7 +48,8 @@ const result = z
         description:
           'Reason of a refusal. not_a_member: the user is not in the organization, or does not exist. ' +
           'step_up_required: the organization has a security policy, and the session lacks the second factor or is ' +
-          'not known. reauthentication_required: the authentication of the session is too old for the policy.',
+          'not known; or the session of the request has ended, belongs to another user, or may only add a second ' +
+          'factor. reauthentication_required: the authentication of the session is too old for the policy.',
         examples: ['no_role_grants_it'],
       }),
   })

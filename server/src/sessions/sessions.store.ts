@@ -91,12 +91,13 @@ const hasAllowedFactor = sql`(${mfaOfApp} -> 'factors' IS NULL
   OR (s.amr && '{hwk,swk}'::text[] AND ${mfaOfApp} -> 'factors' ? 'passkey'))`;
 
 /**
- * The restriction of a session `s`. In an app that requires a second factor, a session without one becomes restricted
- * when it is older than the grace period of the app. The same applies to a session in which a factor was used, if its
- * user `u` has removed every factor since. The second factor of a provider counts if the app maps its claims. The
- * second factor on a remembered device counts for the days that the app has set.
+ * The restriction of a session `s` of the user `u` of the app `a`; NULL: none. Conditions use this expression instead
+ * of the column, because a session can become restricted without a change of its row. In an app that requires a second
+ * factor, a session without one becomes restricted when it is older than the grace period of the app. The same applies
+ * to a session in which a factor was used, if its user has removed every factor since. The second factor of a provider
+ * counts if the app maps its claims. The second factor on a remembered device counts for the days that the app has set.
  */
-const restriction = (now: Date): Sql => sql`
+export const restrictionOf = (now: Date): Sql => sql`
   CASE
     WHEN s.restriction IS NOT NULL OR s.provider_acr IS NOT NULL THEN s.restriction
     WHEN u.has_factor AND ((s.factor_at IS NOT NULL AND ${hasAllowedFactor})
@@ -106,7 +107,10 @@ const restriction = (now: Date): Sql => sql`
     WHEN ${mfaOfApp} ->> 'policy' = 'required' AND s.created_at + make_interval(
         days => COALESCE((${mfaOfApp} ->> 'graceDays')::integer, ${defaultSettings.mfa.graceDays}::integer)) <= ${now}
       THEN 'enrolment'
-  END AS restriction, ${mfaOfApp} ->> 'policy' AS mfa_policy`;
+  END`;
+
+const restrictionColumns = (now: Date): Sql =>
+  sql`${restrictionOf(now)} AS restriction, ${mfaOfApp} ->> 'policy' AS mfa_policy`;
 
 /**
  * Finds the sessions of these tokens and their users, in one query. Expired sessions and inactive users or apps yield
@@ -122,7 +126,7 @@ export async function findSessions(
   const rows = await db.query<PresentedRow & { place: number }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
       s.provider_acr, s.authenticated_at, s.factor_at, s.strong_factor_at, s.remembered_factor_at,
-      s.needs_reauthentication, ${restriction(now)}, s.user_id, ${profileColumns},
+      s.needs_reauthentication, ${restrictionColumns(now)}, s.user_id, ${profileColumns},
       u.is_super_admin, u.language, u.has_factor, ${strongest}
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.tokenHash)}::bytea[])
       WITH ORDINALITY AS asked (app_id, token_hash, place)
@@ -175,7 +179,7 @@ export async function findSessionsOfAccessTokens(
   const rows = await db.query<PresentedRow & { place: number; is_suspended: boolean; unmet: UnmetPolicy | null }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
       s.provider_acr, s.authenticated_at, s.factor_at, s.strong_factor_at, s.remembered_factor_at,
-      s.needs_reauthentication, ${restriction(now)}, s.user_id, ${profileColumns},
+      s.needs_reauthentication, ${restrictionColumns(now)}, s.user_id, ${profileColumns},
       u.is_super_admin, u.language, u.has_factor, ${strongest},
       asked.org_id IS NOT NULL AND o.id IS NULL AS is_suspended,
       ${unmetPolicy(sql`o.security`, proofInStatement, now)} AS unmet
@@ -341,13 +345,15 @@ export async function copySession(tx: Tx, appId: string, sessionId: string, copy
     INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
       idle_expires_at, ip, user_agent, factor_at, strong_factor_at, restriction, provider_acr,
       remembered_factor_at, needs_reauthentication, copied_from)
-    SELECT app_id, ${copy.id}::bigint, user_id, ${copy.tokenHash}::bytea, amr, authenticated_at, created_at,
-      ${copy.now}::timestamptz, expires_at, LEAST(expires_at, ${copy.idleExpiresAt}::timestamptz), ip, user_agent,
-      factor_at, strong_factor_at, restriction, provider_acr, remembered_factor_at, needs_reauthentication,
-      COALESCE(copied_from, id)
-    FROM sessions
-    WHERE app_id = ${appId} AND id = ${sessionId} AND restriction IS NULL
-      AND LEAST(expires_at, idle_expires_at) > ${copy.now}
+    SELECT s.app_id, ${copy.id}::bigint, s.user_id, ${copy.tokenHash}::bytea, s.amr, s.authenticated_at, s.created_at,
+      ${copy.now}::timestamptz, s.expires_at, LEAST(s.expires_at, ${copy.idleExpiresAt}::timestamptz), s.ip,
+      s.user_agent, s.factor_at, s.strong_factor_at, s.restriction, s.provider_acr, s.remembered_factor_at,
+      s.needs_reauthentication, COALESCE(s.copied_from, s.id)
+    FROM sessions s
+    JOIN users u ON u.app_id = ${appId} AND u.id = s.user_id
+    JOIN apps a ON a.id = ${appId}
+    WHERE s.app_id = ${appId} AND s.id = ${sessionId} AND ${restrictionOf(copy.now)} IS NULL
+      AND LEAST(s.expires_at, s.idle_expires_at) > ${copy.now}
     RETURNING 1`);
   return rows.length > 0;
 }
