@@ -2,6 +2,7 @@ import type { Tx } from '../db/db.ts';
 import type { ChangeEvent } from '../calls/mutate.ts';
 import { acceptInvitations } from '../invitations/invitations.store.ts';
 import { type Grant, grantName, grantToMember } from '../members/members.store.ts';
+import type { Call } from '../calls/route.ts';
 import type { Services } from '../calls/services.ts';
 import { markClaimed } from '../users/users.store.ts';
 import { voidSignInMethods } from './void-sign-in-methods.ts';
@@ -32,6 +33,10 @@ export function acceptanceEvents(userId: string, granted: GrantedInvitations): C
   }));
 }
 
+/** Events that a user causes who presents a code or another credential of the mailbox, instead of a session. */
+export const byUser = (userId: string, events: readonly ChangeEvent[]): ChangeEvent[] =>
+  events.map((event) => ({ ...event, actor: { kind: 'user', id: userId } }));
+
 /** Accepts every valid invitation to the claimed address of a locked user. */
 export async function grantInvitations(
   tx: Tx,
@@ -59,17 +64,17 @@ export async function grantInvitations(
  *
  * The caller has locked the user, refused INACTIVE and claimed users, and consumed the code.
  *
- * @returns the granted roles
+ * @returns the events of the accepted invitations, and of the credentials that ended
  */
 export async function claimAccount(
   tx: Tx,
-  services: Services,
-  appId: string,
+  context: Pick<Call, 'services' | 'appId'>,
   userId: string,
   details: Claim,
-): Promise<GrantedInvitations> {
-  const now = services.clock.now();
-  await voidSignInMethods(tx, appId, userId, now);
-  await markClaimed(tx, appId, userId, { ...details, now });
-  return grantInvitations(tx, services, appId, userId);
+): Promise<ChangeEvent[]> {
+  const { services, appId } = context;
+  const ended = await voidSignInMethods(tx, context, userId);
+  await markClaimed(tx, appId, userId, { ...details, now: services.clock.now() });
+  const granted = await grantInvitations(tx, services, appId, userId);
+  return [...acceptanceEvents(userId, granted), ...byUser(userId, ended)];
 }

@@ -1,6 +1,7 @@
 import type { Tx } from '../db/db.ts';
 import type { Change } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
+import { endKeysOf } from '../api-keys/end-keys.ts';
 import { notifySuperAdmins } from './notify-super-admins.ts';
 import { endSecretsOfFormerOwner } from '../organization-machine-users/former-owners.ts';
 import type { GovernedUser } from '../users/app-users.store.ts';
@@ -16,7 +17,8 @@ import { checkDispensable } from './govern-user.ts';
 export async function deleteGovernedUser(tx: Tx, call: Call, user: GovernedUser): Promise<Change<{ message: string }>> {
   const { appId, services, actor } = call;
   await checkDispensable(tx, appId, user);
-  const ended = await endSecretsOfFormerOwner(tx, call, user.id, { isDeleted: true });
+  const endedKeys = await endKeysOf(tx, call, user.id);
+  const ended = [...endedKeys, ...(await endSecretsOfFormerOwner(tx, call, user.id, { isDeleted: true }))];
   await eraseUser(tx, services, appId, user);
   if (user.isSuperAdmin) await notifySuperAdmins(tx, call, 'super_admin_removed', user.email);
   const isOwn = actor.kind === 'user' && actor.user.id === user.id;

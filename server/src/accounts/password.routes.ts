@@ -1,4 +1,4 @@
-import { deletePersonalKeys } from '../api-keys/api-keys.store.ts';
+import { endPersonalKeys } from '../api-keys/end-keys.ts';
 import { checkMailedCode } from '../users/check-mailed-code.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
@@ -18,7 +18,7 @@ import { quotaKey } from '../calls/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { storeDeviceOf } from '../sign-in/start-session.ts';
 import { acceptSuperAdmin } from './accept-super-admin.ts';
-import { acceptanceEvents, claimAccount } from './claim-account.ts';
+import { byUser, claimAccount } from './claim-account.ts';
 import { lockConfirmation, withConfirmation } from './current-password.ts';
 import { emailKey } from '../http/email-address.ts';
 import { notifyPasswordReset, notifyPasswordChanged } from './notify-password-changed.ts';
@@ -43,15 +43,15 @@ async function givePassword(
   user: User,
   { email, passwordHash }: { email: string; passwordHash: string },
 ): Promise<ChangeEvent[]> {
-  const { services, appId } = call;
+  const { appId } = call;
   if (user.isEmailClaimed) {
-    await renewPassword(tx, appId, user.id, passwordHash, services.clock.now());
+    const ended = await renewPassword(tx, call, user.id, passwordHash);
     await deleteDevices(tx, appId, user.id);
     await deleteUnvouchedIdentities(tx, appId, user.id);
-    return acceptSuperAdmin(tx, call, user);
+    return [...byUser(user.id, ended), ...(await acceptSuperAdmin(tx, call, user))];
   }
-  const granted = await claimAccount(tx, services, appId, user.id, { way: 'mailed_code', email, passwordHash });
-  return [...acceptanceEvents(user.id, granted), ...(await acceptSuperAdmin(tx, call, user))];
+  const claimed = await claimAccount(tx, call, user.id, { way: 'mailed_code', email, passwordHash });
+  return [...claimed, ...(await acceptSuperAdmin(tx, call, user))];
 }
 
 export const passwordRoutes = [
@@ -163,10 +163,13 @@ export const passwordRoutes = [
           if (!(await lockConfirmation(tx, call, confirmation))) return { result: undefined, event: undefined };
           await setPasswordHash(tx, appId, user.id, passwordHash, services.clock.now());
           await deleteSessions(tx, appId, user.id, session.id);
-          await deletePersonalKeys(tx, appId, user.id);
+          const ended = await endPersonalKeys(tx, call, user.id);
           await voidAllCodes(tx, appId, user.id, voidedByPassword);
           if (user.isEmailVerified) await notifyPasswordChanged(tx, call, app, user, passwordHash);
-          return { result: { message: 'Password updated' }, event: { target: { kind: 'user', id: user.id } } };
+          return {
+            result: { message: 'Password updated' },
+            event: [{ target: { kind: 'user', id: user.id } }, ...ended],
+          };
         });
       });
     },

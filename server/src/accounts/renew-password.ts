@@ -1,4 +1,6 @@
-import { deletePersonalKeys } from '../api-keys/api-keys.store.ts';
+import { endPersonalKeys } from '../api-keys/end-keys.ts';
+import type { ChangeEvent } from '../calls/mutate.ts';
+import type { Services } from '../calls/services.ts';
 import { voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
@@ -17,16 +19,19 @@ export const voidedByPassword = [
  * Sets the password of a claimed account with a code from its mailbox: after a reset, or after an invitation was
  * accepted with a new password. All sessions and personal API keys end. The caller has locked the user and consumed the
  * code.
+ *
+ * @returns the events of the personal API keys
  */
 export async function renewPassword(
   tx: Tx,
-  appId: string,
+  context: { readonly services: Pick<Services, 'clock'>; readonly appId: string },
   userId: string,
   passwordHash: string,
-  now: Date,
-): Promise<void> {
-  await setPasswordByCode(tx, appId, userId, passwordHash, now);
+): Promise<ChangeEvent[]> {
+  const { services, appId } = context;
+  await setPasswordByCode(tx, appId, userId, passwordHash, services.clock.now());
   await deleteSessions(tx, appId, userId);
-  await deletePersonalKeys(tx, appId, userId);
+  const ended = await endPersonalKeys(tx, context, userId);
   await voidAllCodes(tx, appId, userId, voidedByPassword);
+  return ended;
 }

@@ -145,7 +145,7 @@ test('rule (P) empties every sign-in method, and keeps data and relations', asyn
   expect(await filled(userId)).toEqual(Object.keys(roleOf).toSorted());
 
   await app.db.transaction(async (tx) => {
-    expect(await voidSignInMethods(tx, world.appId, userId, app.clock.now())).not.toEqual([]);
+    expect(await voidSignInMethods(tx, { services: app.services, appId: world.appId }, userId)).not.toEqual([]);
   });
   expect(await filled(userId)).toEqual(
     Object.keys(roleOf)

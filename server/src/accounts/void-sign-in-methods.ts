@@ -1,9 +1,12 @@
-import { endKeysOf } from '../api-keys/api-keys.store.ts';
+import { endKeysOf } from '../api-keys/end-keys.ts';
+import type { ChangeEvent } from '../calls/mutate.ts';
+import type { Call } from '../calls/route.ts';
 import { voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { deleteDevices } from '../devices/devices.store.ts';
 import { deleteFactors } from '../factors/factors.store.ts';
 import { deleteIdentities } from '../identity-providers/identities.store.ts';
+import { toDeletedSecretEvent } from '../organization-machine-users/former-owners.ts';
 import { deleteSecretsCreatedBy } from '../organization-machine-users/organization-machine-secrets.store.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { clearUnclaimedRow } from '../users/users.store.ts';
@@ -22,17 +25,21 @@ import { clearUnclaimedRow } from '../users/users.store.ts';
  * unclaimed. Requests that authenticated earlier and wait for the lock must check that their credential still exists: a
  * code by consuming it, a password by `lockCredentials`, a session by `holdSession`.
  *
- * @param now the time of the change
- * @returns hashes of the tokens of the sessions that ended
+ * @returns the events of the API keys and of the secrets of machine users
  */
-export async function voidSignInMethods(tx: Tx, appId: string, userId: string, now: Date): Promise<Buffer[]> {
-  const ended = await deleteSessions(tx, appId, userId);
+export async function voidSignInMethods(
+  tx: Tx,
+  context: Pick<Call, 'services' | 'appId'>,
+  userId: string,
+): Promise<ChangeEvent[]> {
+  const { services, appId } = context;
+  await deleteSessions(tx, appId, userId);
   await deleteIdentities(tx, appId, userId);
   await deleteDevices(tx, appId, userId);
   await deleteFactors(tx, appId, userId);
-  await endKeysOf(tx, appId, userId);
+  const endedKeys = await endKeysOf(tx, context, userId);
   await voidAllCodes(tx, appId, userId);
-  await deleteSecretsCreatedBy(tx, appId, userId);
-  await clearUnclaimedRow(tx, appId, userId, now);
-  return ended;
+  const secrets = await deleteSecretsCreatedBy(tx, appId, userId);
+  await clearUnclaimedRow(tx, appId, userId, services.clock.now());
+  return [...endedKeys, ...secrets.map(toDeletedSecretEvent)];
 }

@@ -250,22 +250,6 @@ export async function touchApiKey(db: Queryable, appId: string, id: string, now:
     UPDATE api_keys k SET last_used_at = ${now} FROM used WHERE k.app_id = used.app_id AND k.id = used.id`);
 }
 
-/** Ends all personal keys of a user. */
-export async function deletePersonalKeys(tx: Tx, appId: string, userId: string): Promise<void> {
-  await tx.query(sql`DELETE FROM api_keys WHERE app_id = ${appId} AND user_id = ${userId}`);
-}
-
-/**
- * Ends all personal keys of a user, and removes the user as maker of keys of organizations: these keys are refused
- * until an owner adopts them.
- */
-export async function endKeysOf(tx: Tx, appId: string, userId: string): Promise<void> {
-  await tx.query(sql`
-    WITH ended AS (DELETE FROM api_keys WHERE app_id = ${appId} AND user_id = ${userId})
-    UPDATE api_keys SET maker_id = NULL, admin_id = NULL
-    WHERE app_id = ${appId} AND (maker_id = ${userId} OR admin_id = ${userId})`);
-}
-
 /** Ends one key that a user created: a personal key, or a key of an organization. */
 export async function deleteKeyMadeBy(tx: Tx, appId: string, userId: string, id: string): Promise<void> {
   await tx.query(sql`

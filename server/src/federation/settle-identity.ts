@@ -9,7 +9,7 @@ import { ApiError } from '../http/errors.ts';
 import type { ChangeEvent } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { notMeUrl } from '../users/not-me-token.ts';
-import { acceptanceEvents, claimAccount } from '../accounts/claim-account.ts';
+import { claimAccount } from '../accounts/claim-account.ts';
 import { emailKey } from '../http/email-address.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
@@ -83,8 +83,7 @@ async function claimByProvider(
   // stranger may have chosen.
   const { firstName, lastName } = user.state === 'ACTIVE' && !user.isEmailVerified ? arrival : user;
   const given = { way: 'provider', email: arrival.email, passwordHash: undefined, firstName, lastName } as const;
-  const granted = await claimAccount(tx, call.services, call.appId, user.id, given);
-  return acceptanceEvents(user.id, granted);
+  return claimAccount(tx, call, user.id, given);
 }
 
 const hasProvenEmail = (arrival: Arrival): arrival is Arrival & { email: string } =>

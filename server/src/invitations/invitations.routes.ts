@@ -7,12 +7,12 @@ import type { Tx } from '../db/db.ts';
 import { overApp, publicAccess } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
-import { mutate } from '../calls/mutate.ts';
+import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { renewSessionCookie } from '../sessions/renew-cookie.ts';
 import { sessionHeaders, setCookiesOf, startSession } from '../sign-in/start-session.ts';
 import { acceptSuperAdmin } from '../accounts/accept-super-admin.ts';
-import { acceptanceEvents, claimAccount, grantInvitations } from '../accounts/claim-account.ts';
+import { acceptanceEvents, byUser, claimAccount, grantInvitations } from '../accounts/claim-account.ts';
 import { hashNewPassword } from '../passwords/new-password.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
 import { renewPassword } from '../accounts/renew-password.ts';
@@ -41,13 +41,14 @@ interface Given {
 }
 
 /** A claimed account gets the new password and keeps everything else. An unclaimed account is claimed (rule P). */
-async function giveAccount(tx: Tx, { services }: Call, appId: string, user: User, given: Given) {
-  if (!user.isEmailClaimed) return claimAccount(tx, services, appId, user.id, { way: 'mailed_code', ...given });
-  const now = services.clock.now();
-  await renewPassword(tx, appId, user.id, given.passwordHash, now);
+async function giveAccount(tx: Tx, call: Call, user: User, given: Given): Promise<ChangeEvent[]> {
+  const { services, appId } = call;
+  if (!user.isEmailClaimed) return claimAccount(tx, call, user.id, { way: 'mailed_code', ...given });
+  const ended = await renewPassword(tx, call, user.id, given.passwordHash);
   const { firstName, lastName } = given;
-  await patchUser(tx, appId, user.id, { firstName, lastName }, now);
-  return grantInvitations(tx, services, appId, user.id);
+  await patchUser(tx, appId, user.id, { firstName, lastName }, services.clock.now());
+  const granted = await grantInvitations(tx, services, appId, user.id);
+  return [...acceptanceEvents(user.id, granted), ...byUser(user.id, ended)];
 }
 
 /** Consumes the code, accepts the invitations and starts a session. */
@@ -55,8 +56,8 @@ async function acceptByCode(tx: Tx, call: Call, app: App, proof: { userId: strin
   const user = await ofCode(lockUser(tx, app.id, proof.userId));
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
   if (!(await consumeCode(tx, app.id, user.id, proof.codeId))) throw new ApiError('code_invalid');
-  const granted = await giveAccount(tx, call, app.id, user, given);
-  const events = [...acceptanceEvents(user.id, granted), ...(await acceptSuperAdmin(tx, call, user))];
+  const settled = await giveAccount(tx, call, user, given);
+  const events = [...settled, ...(await acceptSuperAdmin(tx, call, user))];
   return { events, session: await startSession(tx, call, app, { id: user.id, amr: ['pwd'] }) };
 }
 

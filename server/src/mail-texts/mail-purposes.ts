@@ -105,6 +105,8 @@ export const mailPurposes = {
     details: ['keyName', 'organizationName', ...circumstances],
   },
   /** To the owner or super admin who created a secret. */
+  /** To the owners of an organization: keys are refused, because their creator has no rights there any more. */
+  api_keys_need_adoption: { fields: ['organizationName', 'keyName'], details: ['keyName'] },
   machine_secret_created: {
     fields: ['organizationName', 'machineUser', ...circumstances],
     details: ['organizationName', 'machineUser', ...circumstances],

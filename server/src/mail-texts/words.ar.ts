@@ -170,6 +170,16 @@ export const arabic: Words = {
       action: 'فتح {{brandName}}',
       note: 'إذا لم تكن أنت من فعل ذلك، فافتح الرابط أدناه: سيُلغى المفتاح، وتختار كلمة مرور جديدة.',
     },
+    api_keys_need_adoption: {
+      subject: 'مفاتيح API في {{organizationName}} لم تعد تعمل في {{brandName}}',
+      heading: 'مفاتيح API لم تعد تعمل',
+      body:
+        'لم يعد بإمكان الشخص الذي أنشأ مفاتيح API في {{organizationName}} أن يكون مسؤولًا عنها. ' +
+        'تُرفض هذه المفاتيح إلى أن يتبنّاها أحد المالكين.\n\n' +
+        'إذا كان من المحتمل أن يحتفظ ذلك الشخص بنسخ منها، فأنشئ مفاتيح جديدة وألغِ هذه المفاتيح.',
+      action: 'فتح {{brandName}}',
+      note: 'تصل هذه الرسالة إلى جميع مالكي {{organizationName}}.',
+    },
     machine_secret_created: {
       subject: 'أُنشئ سرّ لمستخدم الآلة {{machineUser}} في {{brandName}}',
       heading: 'أُنشئ سرّ جديد',

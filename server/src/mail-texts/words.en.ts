@@ -178,6 +178,16 @@ export const english: Words = {
       action: 'Open {{brandName}}',
       note: 'If it was not you, follow the link below: the key ends, and you choose a new password.',
     },
+    api_keys_need_adoption: {
+      subject: 'API keys of {{organizationName}} no longer work at {{brandName}}',
+      heading: 'API keys no longer work',
+      body:
+        'The person who created API keys of {{organizationName}} can no longer be responsible for them. These keys ' +
+        'are refused until an owner adopts them.\n\nIf the person may have copies, create new keys instead and ' +
+        'revoke these.',
+      action: 'Open {{brandName}}',
+      note: 'All owners of {{organizationName}} get this mail.',
+    },
     machine_secret_created: {
       subject: 'A secret was created for {{machineUser}} at {{brandName}}',
       heading: 'A secret was created',

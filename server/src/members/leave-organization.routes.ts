@@ -1,5 +1,6 @@
 import { evenBelowPolicy, overOrganization } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
+import { endKeysOf } from '../api-keys/end-keys.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
@@ -31,13 +32,15 @@ export const leaveOrganizationRoutes = [
       return mutate(call, async (tx) => {
         await lockCallerWithSession(tx, call);
         await checkNotLastOwner(tx, appId, userId, orgId);
+        const endedKeys = await endKeysOf(tx, call, userId, orgId);
         // A super admin may act in every organization without being a member of it.
         if (!(await deleteMember(tx, appId, orgId, userId))) {
           throw new ApiError('organization_not_found', { detail: 'You are not a member of this organization.' });
         }
         const withdrawn = await withdrawInvitations(tx, call, userId, [...managerGrants, 'ROLE']);
         const ended = await endSecretsOfFormerOwner(tx, call, userId);
-        return { result: undefined, event: [{ target: { kind: 'user', id: userId }, orgId }, ...withdrawn, ...ended] };
+        const event = [{ target: { kind: 'user', id: userId }, orgId }, ...withdrawn, ...endedKeys, ...ended];
+        return { result: undefined, event };
       });
     },
   }),

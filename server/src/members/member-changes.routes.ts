@@ -5,6 +5,7 @@ import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { settleInvitations } from '../invitations/invitations.store.ts';
 import { withdrawInvitations } from '../invitations/withdraw-invitations.ts';
+import { endKeysOf } from '../api-keys/end-keys.ts';
 import { endSecretsOfFormerOwner } from '../organization-machine-users/former-owners.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { resolveRoles } from '../roles/roles.store.ts';
@@ -133,6 +134,7 @@ export const memberChangeRoutes = [
         const { user, held } = await lockMember(tx, call, params.userId);
         await checkManagerReach(tx, call, { orgId, userId: user.id }, []);
         await checkNotLastOwner(tx, appId, user.id, orgId);
+        const endedKeys = await endKeysOf(tx, call, user.id, orgId);
         await deleteMember(tx, appId, orgId, user.id);
         const message = `User ${user.id} removed from organization ${orgId}`;
         const event = { target: { kind: 'user', id: user.id }, orgId, changes: held.map(grantName) };
@@ -141,7 +143,7 @@ export const memberChangeRoutes = [
         const withdrawn = await withdrawInvitations(tx, call, user.id, kinds);
         const wasOwner = held.some(({ kind }) => kind === 'ORG_OWNER');
         const ended = wasOwner ? await endSecretsOfFormerOwner(tx, call, user.id) : [];
-        return { result: { message }, event: [event, ...withdrawn, ...ended] };
+        return { result: { message }, event: [event, ...withdrawn, ...endedKeys, ...ended] };
       });
     },
   }),

@@ -13,7 +13,7 @@ import { listOwners, type Owner } from './owners.store.ts';
  */
 export async function notifyOwners(
   tx: Tx,
-  { services, appId }: Call,
+  { services, appId }: Pick<Call, 'services' | 'appId'>,
   owners: readonly Owner[],
   purpose: MailPurpose,
   contentFor: (owner: Owner) => MailContent,

@@ -1,4 +1,6 @@
-import { deleteKeyMadeBy, deletePersonalKeys } from '../api-keys/api-keys.store.ts';
+import { deleteKeyMadeBy } from '../api-keys/api-keys.store.ts';
+import { endPersonalKeys } from '../api-keys/end-keys.ts';
+import { byUser } from '../accounts/claim-account.ts';
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
@@ -7,7 +9,7 @@ import type { Tx } from '../db/db.ts';
 import { deleteFactorReset } from '../factors/factor-resets.store.ts';
 import { deleteRejectedFactors } from '../factors/factors.store.ts';
 import { ApiError } from '../http/errors.ts';
-import { mutate } from '../calls/mutate.ts';
+import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { takeLimitWithin } from '../calls/take-limit.ts';
 import { deleteSecretCreatedBy } from '../organization-machine-users/organization-machine-secrets.store.ts';
@@ -31,12 +33,12 @@ const invalid = (userId: string | null): ApiError =>
  *
  * @throws ApiError `code_invalid` if the account is claimed, `rate_limited`
  */
-async function rejectSignUp(tx: Tx, call: Call, user: User): Promise<void> {
+async function rejectSignUp(tx: Tx, call: Call, user: User): Promise<ChangeEvent[]> {
   if (user.isEmailClaimed) throw invalid(user.id);
   await takeLimitWithin(tx, call, 'rejectionsPerUserPerDay', user.id);
-  const now = call.services.clock.now();
-  await voidSignInMethods(tx, call.appId, user.id, now);
-  await setEmailUnverified(tx, call.appId, user.id, now);
+  const ended = await voidSignInMethods(tx, call, user.id);
+  await setEmailUnverified(tx, call.appId, user.id, call.services.clock.now());
+  return ended;
 }
 
 /**
@@ -44,12 +46,12 @@ async function rejectSignUp(tx: Tx, call: Call, user: User): Promise<void> {
  * been used to sign in. Personal API keys end in every case, because they may have been created with the
  * rejected session.
  */
-async function remove(tx: Tx, call: Call, { kind, userId, subject }: NotMeToken): Promise<void> {
+async function remove(tx: Tx, call: Call, { kind, userId, subject }: NotMeToken): Promise<ChangeEvent[]> {
   const { appId, services } = call;
-  await deletePersonalKeys(tx, appId, userId);
+  const ended = await endPersonalKeys(tx, call, userId);
   if (kind === 'session') {
     await endSession(tx, appId, userId, subject);
-    return;
+    return ended;
   }
   const isRejected = (passwordHash: string) => fingerprintOf(passwordHash) === subject;
   if (kind === 'identity') await unlinkIdentity(tx, appId, userId, subject);
@@ -58,6 +60,7 @@ async function remove(tx: Tx, call: Call, { kind, userId, subject }: NotMeToken)
   if (kind === 'machine_secret') await deleteSecretCreatedBy(tx, appId, userId, subject);
   if (kind === 'password') await removePassword(tx, appId, userId, isRejected, services.clock.now());
   await deleteSessions(tx, appId, userId);
+  return ended;
 }
 
 /** Requests a password reset for the recipient. The background task processes it within the quotas of the mailbox. */
@@ -93,16 +96,17 @@ export async function reject(call: Call, token: string): Promise<void> {
     const user = await findAndLockUser(tx, app.id, opened.userId);
     if (!user) throw invalid(null);
     if (mailboxOf(user.email) !== opened.mailbox) throw invalid(user.id);
+    const ended: ChangeEvent[] = [];
     if (opened.kind === 'account') {
-      await rejectSignUp(tx, call, user);
+      ended.push(...(await rejectSignUp(tx, call, user)));
     } else if (opened.kind === 'factor_reset') {
       if (!(await deleteFactorReset(tx, app.id, user.id, opened.subject))) throw invalid(user.id);
     } else {
-      await remove(tx, call, opened);
+      ended.push(...(await remove(tx, call, opened)));
       await voidAllCodes(tx, app.id, user.id, ['email_change', 'sign_in', 'second_factor']);
       await startReset(tx, call, app, user);
     }
     const target = { kind: 'user', id: user.id } as const;
-    return { result: undefined, event: { target, actor: target, changes: [opened.kind] } };
+    return { result: undefined, event: [{ target, actor: target, changes: [opened.kind] }, ...byUser(user.id, ended)] };
   });
 }

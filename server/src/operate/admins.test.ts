@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { getApp } from '../apps/apps.store.ts';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { personalKey } from '../test/world/api-keys.ts';
 import { createWorld, type World } from '../test/world/world.ts';
 import { addAdminCommands } from './admins.ts';
 
@@ -129,6 +130,18 @@ describe('reset-admin-password', () => {
     expect(await events()).toEqual([
       { action: 'user.password_reset', actor_kind: 'operator', target_kind: 'user', target_id: userId },
     ]);
+  });
+
+  it('records the personal API keys that end in the audit of their organization', async () => {
+    const orgId = await world.organization(world.admin);
+    const roles = { token: world.admin.token, orgId, body: { roles: ['reader'] } };
+    await world.call('POST', `/v1/authorization/organizations/users/${world.admin.userId}`, roles);
+    const { id } = await personalKey(world, world.admin, orgId);
+    await operate(['reset-admin-password', world.appName, world.admin.email]);
+    const rows = await app.db.query(sql`
+      SELECT action, org_id, target_id FROM audit_events
+      WHERE app_id = ${world.appId} AND actor_kind = 'operator' AND target_kind = 'api_key'`);
+    expect(rows).toEqual([{ action: 'api_key.revoked', org_id: orgId, target_id: id }]);
   });
 
   it('notifies the super admin by mail, whose link removes the password', async () => {

@@ -44,14 +44,15 @@ async function newPassword(services: AdminServices, email: string, given: string
   return { password, hash: await services.passwords.hash(password) };
 }
 
-const writeEvent = (tx: Tx, { ids, clock }: AdminServices, appId: string, action: string, userId: string) =>
-  writeAuditEvent(tx, ids, {
-    appId,
-    time: clock.now(),
-    action,
-    actor: { kind: 'operator', id: null },
-    target: { kind: 'user', id: userId },
-  });
+const writeEvent = (
+  tx: Tx,
+  { ids, clock }: AdminServices,
+  appId: string,
+  action: string,
+  target: { readonly kind: string; readonly id: string },
+  orgId: string | null = null,
+) =>
+  writeAuditEvent(tx, ids, { appId, orgId, time: clock.now(), action, actor: { kind: 'operator', id: null }, target });
 
 /**
  * Sets a new password of an active super admin, and notifies them by mail. Like a password reset by mail, ends all
@@ -72,12 +73,15 @@ function resetPassword(services: AdminServices, app: App, email: string, passwor
           `super admin`,
       );
     }
-    await renewPassword(tx, appId, user.id, passwordHash, services.clock.now());
+    const ended = await renewPassword(tx, { services, appId }, user.id, passwordHash);
     await deleteDevices(tx, appId, user.id);
     await deleteUnvouchedIdentities(tx, appId, user.id);
     await resetQuotas(tx, appId, [quotaKey(services, 'signInsPerAccountPerHour', emailKey(user.email))]);
     if (user.isEmailVerified) await notifyPasswordSetByOperator(tx, services, app, user, passwordHash);
-    await writeEvent(tx, services, appId, 'user.password_reset', user.id);
+    await writeEvent(tx, services, appId, 'user.password_reset', { kind: 'user', id: user.id });
+    for (const { action = 'api_key.revoked', target, orgId } of ended) {
+      await writeEvent(tx, services, appId, action, target, orgId);
+    }
   });
 }
 
@@ -98,7 +102,7 @@ function createAdmin(services: AdminServices, { id: appId }: App, email: string,
     if (added?.id !== id) throw new Error(`${email} has an account already`);
     const content = { email, time: now.toISOString() };
     await notifySuperAdminsOf(tx, services, appId, { purpose: 'super_admin_granted', content });
-    await writeEvent(tx, services, appId, 'super_admin.granted', added.id);
+    await writeEvent(tx, services, appId, 'super_admin.granted', { kind: 'user', id: added.id });
   });
 }
 

@@ -3,7 +3,16 @@ import type { Call } from '../calls/route.ts';
 import type { Tx } from '../db/db.ts';
 import { notifyOwners } from '../members/notify-owners.ts';
 import { listOwners } from '../members/owners.store.ts';
+import type { DeletedSecret } from './organization-machine-secrets.store.ts';
 import { scheduleEnd, type ScheduledEnd } from './former-owners.store.ts';
+
+/** The event of a secret that was deleted because its creator no longer vouches for it. */
+export const toDeletedSecretEvent = ({ id, machineUserId, orgId }: DeletedSecret): ChangeEvent => ({
+  action: 'organization_machine_secret.deleted',
+  target: { kind: 'organization_machine', id: machineUserId },
+  orgId,
+  changes: [`secret.${id}`],
+});
 
 /** How long a secret of a former owner is valid unless another owner confirms it. */
 const graceMs = 7 * 24 * 3_600_000;

@@ -1,4 +1,4 @@
-import type { Queryable, Tx } from '../db/db.ts';
+import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { MachineSecret } from '../machine-users/machine-users.store.ts';
@@ -124,12 +124,39 @@ export async function confirmSecret(
   return row.needs_it;
 }
 
-/** Deletes the secrets that a user created, in every organization. */
-export async function deleteSecretsCreatedBy(tx: Tx, appId: string, userId: string): Promise<void> {
-  await tx.query(
-    sql`DELETE FROM organization_machine_secrets WHERE app_id = ${appId} AND created_by_user_id = ${userId}`,
-  );
+/** A secret that was deleted because its creator no longer vouches for it. */
+export interface DeletedSecret {
+  readonly id: string;
+  readonly machineUserId: string;
+  readonly userName: string;
+  readonly orgId: string;
+  readonly organizationName: string;
 }
+
+/** @param which condition for `organization_machine_secrets` */
+async function deleteSecrets(tx: Tx, appId: string, which: Sql): Promise<DeletedSecret[]> {
+  const rows = await tx.query<{ id: string; machine_user_id: string; user_name: string; org_id: string; name: string }>(
+    sql`
+      WITH deleted AS (
+        DELETE FROM organization_machine_secrets WHERE app_id = ${appId} AND ${which} RETURNING id, machine_user_id)
+      SELECT s.id, s.machine_user_id, m.user_name, m.org_id, o.name
+      FROM deleted s
+      JOIN organization_machine_users m ON m.app_id = ${appId} AND m.id = s.machine_user_id
+      JOIN organizations o ON o.app_id = ${appId} AND o.id = m.org_id
+      ORDER BY s.id`,
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    machineUserId: row.machine_user_id,
+    userName: row.user_name,
+    orgId: row.org_id,
+    organizationName: row.name,
+  }));
+}
+
+/** Deletes the secrets that a user created, in every organization. */
+export const deleteSecretsCreatedBy = (tx: Tx, appId: string, userId: string): Promise<DeletedSecret[]> =>
+  deleteSecrets(tx, appId, sql`created_by_user_id = ${userId}`);
 
 /** Deletes one secret that a user created, if it still exists. */
 export async function deleteSecretCreatedBy(tx: Tx, appId: string, userId: string, secretId: string): Promise<void> {

@@ -1,5 +1,5 @@
 import { acceptSuperAdmin } from '../accounts/accept-super-admin.ts';
-import { acceptanceEvents, claimAccount } from '../accounts/claim-account.ts';
+import { claimAccount } from '../accounts/claim-account.ts';
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { requireSignInMethod } from '../apps/sign-in-methods.ts';
@@ -39,10 +39,9 @@ async function redeem(tx: Tx, appId: string, { userId, codeId }: { userId: strin
 /** The owner of the mailbox claims an unclaimed account (rule P). @returns the events */
 async function claim(tx: Tx, call: Call, user: User, email: string): Promise<ChangeEvent[]> {
   if (user.isEmailClaimed) return [];
-  const { services, appId } = call;
   const details = { way: 'mailed_code', email, passwordHash: undefined } as const;
-  const granted = await claimAccount(tx, services, appId, user.id, details);
-  return [...acceptanceEvents(user.id, granted), ...(await acceptSuperAdmin(tx, call, user))];
+  const claimed = await claimAccount(tx, call, user.id, details);
+  return [...claimed, ...(await acceptSuperAdmin(tx, call, user))];
 }
 
 /** Notifies the owner about a new device, as after a password. A first claim needs no notice about the device. */

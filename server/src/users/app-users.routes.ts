@@ -1,4 +1,4 @@
-import { endKeysOf } from '../api-keys/api-keys.store.ts';
+import { endKeysOf } from '../api-keys/end-keys.ts';
 import { toProfile } from './users.store.ts';
 import { voidAllCodes } from '../codes/codes.store.ts';
 import { totalOfApp } from '../counts.ts';
@@ -39,7 +39,7 @@ async function deactivate(tx: Tx, call: Call, user: GovernedUser): Promise<Chang
   if (user.isSuperAdmin) await notifySuperAdmins(tx, call, 'super_admin_removed', user.email);
   await setUserState(tx, appId, user.id, 'INACTIVE', services.clock.now());
   await deleteSessions(tx, appId, user.id);
-  await endKeysOf(tx, appId, user.id);
+  const endedKeys = await endKeysOf(tx, call, user.id);
   await voidAllCodes(tx, appId, user.id, [
     'password_reset',
     'email_change',
@@ -47,7 +47,7 @@ async function deactivate(tx: Tx, call: Call, user: GovernedUser): Promise<Chang
     'sign_in',
     'second_factor',
   ]);
-  return endSecretsOfFormerOwner(tx, call, user.id);
+  return [...endedKeys, ...(await endSecretsOfFormerOwner(tx, call, user.id))];
 }
 
 async function reactivate(tx: Tx, call: Call, user: GovernedUser): Promise<ChangeEvent[]> {

@@ -138,7 +138,7 @@ const userSamples: SampleCalls = {
       admits: governors,
       target,
       prepare: overOwnerWithKeys,
-      tellsMore: ['organization_machine_secret.end_scheduled'],
+      tellsMore: ['api_key.adoption_required', 'organization_machine_secret.end_scheduled'],
     },
     changed,
   ],

@@ -58,10 +58,13 @@ const newPassword = byLink('of a new password', async (stage) => {
   return withLinkOf(stage, person, 'password_changed');
 });
 
-const newApiKey = byLink('of a new API key', async (stage) => {
-  const { person } = await personalKey(stage);
-  return withLinkOf(stage, person, 'api_key_created');
-});
+const newApiKey: SampleCall = {
+  ...byLink('of a new API key', async (stage) => {
+    const { person } = await personalKey(stage);
+    return withLinkOf(stage, person, 'api_key_created');
+  }),
+  tellsMore: ['api_key.revoked'],
+};
 
 const requestedReset = byLink('of a requested removal of second factors', async (stage) => {
   const person = await freshMember(stage);

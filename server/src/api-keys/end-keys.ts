@@ -1,0 +1,59 @@
+import type { ChangeEvent } from '../calls/mutate.ts';
+import type { Call } from '../calls/route.ts';
+import type { Tx } from '../db/db.ts';
+import { notifyOwners } from '../members/notify-owners.ts';
+import { listOwners } from '../members/owners.store.ts';
+import { deleteAndReleaseKeys, deletePersonalKeys, type EndedKey } from './end-keys.store.ts';
+
+type Context = Pick<Call, 'services' | 'appId'>;
+
+/** The event of each key, in the audit of its organization. */
+const eventsOf = (keys: readonly EndedKey[]) =>
+  keys.map(({ id, orgId, isPersonal }) => ({
+    action: isPersonal ? ('api_key.revoked' as const) : ('api_key.adoption_required' as const),
+    target: { kind: 'api_key', id },
+    orgId,
+  }));
+
+/** One mail to the owners of each organization. A longer list of names is truncated in the mail. */
+async function notifyOfAdoption(tx: Tx, context: Context, keys: readonly EndedKey[], leavingId?: string) {
+  const released = keys.filter(({ isPersonal, isExpired }) => !isPersonal && !isExpired);
+  for (const orgId of new Set(released.map((key) => key.orgId))) {
+    const ofOrganization = released.filter((key) => key.orgId === orgId);
+    const owners = await listOwners(tx, context.appId, orgId);
+    const content = {
+      orgId,
+      organizationName: ofOrganization[0]?.organizationName ?? '',
+      keyName: ofOrganization.map(({ name }) => name).join(', '),
+    };
+    const remaining = owners.filter(({ id }) => id !== leavingId);
+    await notifyOwners(tx, context, remaining, 'api_keys_need_adoption', () => content);
+  }
+}
+
+/**
+ * Deletes all personal keys of a locked user.
+ *
+ * @returns one event for each key
+ */
+export async function endPersonalKeys(
+  tx: Tx,
+  { services, appId }: { readonly services: Pick<Context['services'], 'clock'>; readonly appId: string },
+  userId: string,
+): Promise<ChangeEvent[]> {
+  return eventsOf(await deletePersonalKeys(tx, appId, userId, services.clock.now()));
+}
+
+/**
+ * Deletes all personal keys of a locked user, and removes the user as maker of keys of organizations: these keys are
+ * refused until an owner adopts them. Notifies the owners. Call it before the user is deleted.
+ *
+ * @param orgId the only organization whose keys change, because the user is about to leave it
+ * @returns one event for each key
+ */
+export async function endKeysOf(tx: Tx, context: Context, userId: string, orgId?: string): Promise<ChangeEvent[]> {
+  const { services, appId } = context;
+  const ended = await deleteAndReleaseKeys(tx, appId, { userId, orgId }, services.clock.now());
+  await notifyOfAdoption(tx, context, ended, userId);
+  return eventsOf(ended);
+}
