@@ -77,3 +77,22 @@ export function deleteAndReleaseKeys(
     ended AS (SELECT * FROM deleted UNION ALL SELECT * FROM released)`,
   );
 }
+
+/**
+ * Removes a user who is no longer a super admin as maker of keys. In organizations of which the user is a member, the
+ * user stays the maker, and is limited by the rights of a member.
+ *
+ * @returns the keys that have no maker any more
+ */
+export const releaseKeysOfSuperAdmin = (tx: Tx, appId: string, userId: string, now: Date): Promise<EndedKey[]> =>
+  endKeys(
+    tx,
+    appId,
+    now,
+    sql`
+    changed AS (
+      UPDATE api_keys k SET admin_id = NULL, maker_id = (
+        SELECT m.user_id FROM members m WHERE m.app_id = k.app_id AND m.org_id = k.org_id AND m.user_id = k.admin_id)
+      WHERE k.app_id = ${appId} AND k.admin_id = ${userId} RETURNING *),
+    ended AS (SELECT * FROM changed WHERE maker_id IS NULL)`,
+  );

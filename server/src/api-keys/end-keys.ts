@@ -3,7 +3,7 @@ import type { Call } from '../calls/route.ts';
 import type { Tx } from '../db/db.ts';
 import { notifyOwners } from '../members/notify-owners.ts';
 import { listOwners } from '../members/owners.store.ts';
-import { deleteAndReleaseKeys, deletePersonalKeys, type EndedKey } from './end-keys.store.ts';
+import { deleteAndReleaseKeys, deletePersonalKeys, type EndedKey, releaseKeysOfSuperAdmin } from './end-keys.store.ts';
 
 type Context = Pick<Call, 'services' | 'appId'>;
 
@@ -55,5 +55,18 @@ export async function endKeysOf(tx: Tx, context: Context, userId: string, orgId?
   const { services, appId } = context;
   const ended = await deleteAndReleaseKeys(tx, appId, { userId, orgId }, services.clock.now());
   await notifyOfAdoption(tx, context, ended, userId);
+  return eventsOf(ended);
+}
+
+/**
+ * Removes a locked user who is no longer a super admin as maker of keys. These keys are refused until an owner adopts
+ * them, also if the user becomes a super admin again. Notifies the owners.
+ *
+ * @returns one event for each key
+ */
+export async function endKeysOfFormerSuperAdmin(tx: Tx, context: Context, userId: string): Promise<ChangeEvent[]> {
+  const { services, appId } = context;
+  const ended = await releaseKeysOfSuperAdmin(tx, appId, userId, services.clock.now());
+  await notifyOfAdoption(tx, context, ended);
   return eventsOf(ended);
 }

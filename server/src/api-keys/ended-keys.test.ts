@@ -166,6 +166,64 @@ describe('the remaining owners get one mail about keys that need adoption, after
   });
 });
 
+describe('a key that a super admin created in an organization', () => {
+  let key: MadeKey;
+  const superAdminUrl = '/v1/authorization/super-admins';
+  const promote = async ({ email }: Person) => withStatus(201, await byAdmin('POST', superAdminUrl, { email }));
+  const demote = async ({ userId }: Person) => withStatus(204, await byAdmin('DELETE', `${superAdminUrl}/${userId}`));
+  const makerOf = async ({ id }: MadeKey) => (await listed()).find((one) => one.id === id)?.maker;
+  const adoptionEvents = async () =>
+    (await keyEvents()).filter(({ target }) => target.id === key.id).map(({ action, by }) => [action, by]);
+
+  beforeEach(async () => {
+    former = await world.person();
+    await promote(former);
+    key = await organizationKey(world, former, orgId, { name: 'migration' });
+    expect([await makerOf(key), await isActive(key)]).toEqual([{ kind: 'user', id: former.userId }, true]);
+  });
+
+  test('is refused after the demotion, has no maker, and the owners are notified', async () => {
+    await demote(former);
+    expect([await makerOf(key), await isActive(key)]).toEqual([null, false]);
+    expect(await adoptionEvents()).toEqual([['api_key.adoption_required', bySuperAdmin()]]);
+    expect((await adoptionMails(owner)).map(({ text }) => text.includes('migration'))).toEqual([true]);
+  });
+
+  test('stays refused when the creator becomes a super admin again, until an owner adopts it', async () => {
+    await demote(former);
+    await promote(former);
+    expect([await makerOf(key), await isActive(key)]).toEqual([null, false]);
+    const url = `${keysOf(orgId)}/${key.id}/adopt`;
+    withStatus(200, await world.call('POST', url, { token: owner.token }));
+    expect([await makerOf(key), await isActive(key)]).toEqual([{ kind: 'user', id: owner.userId }, true]);
+  });
+
+  test('keeps its maker if the creator is an owner meanwhile, with the rights of an owner', async () => {
+    await makeOwner(former);
+    await demote(former);
+    expect([await makerOf(key), await isActive(key)]).toEqual([{ kind: 'user', id: former.userId }, true]);
+    expect([await adoptionEvents(), await adoptionMails(owner)]).toEqual([[], []]);
+    withStatus(200, await byAdmin('POST', `${userUrl(former)}/deactivate`));
+    expect([await makerOf(key), await isActive(key)]).toEqual([null, false]);
+  });
+
+  test.each([
+    ['is deactivated', (person: Person) => byAdmin('POST', `${userUrl(person)}/deactivate`)],
+    ['is deleted', (person: Person) => byAdmin('DELETE', userUrl(person))],
+  ])('has no maker after its creator %s', async (_, end) => {
+    expect((await end(former)).statusCode).toBe(200);
+    expect([await makerOf(key), await isActive(key)]).toEqual([null, false]);
+    expect(await adoptionEvents()).toEqual([['api_key.adoption_required', bySuperAdmin()]]);
+  });
+
+  test('is not affected when another super admin is demoted', async () => {
+    const other = await world.person();
+    await promote(other);
+    await demote(other);
+    expect(await isActive(key)).toBe(true);
+  });
+});
+
 test('keys in other organizations are not affected when somebody leaves one', async () => {
   const otherOrgId = await world.organization(former);
   const options = { token: world.admin.token, orgId: otherOrgId, body: { roles: ['reader'] } };

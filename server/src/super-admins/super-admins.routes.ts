@@ -1,3 +1,4 @@
+import { endKeysOfFormerSuperAdmin } from '../api-keys/end-keys.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { codeLifeMs } from '../codes/codes.ts';
@@ -143,7 +144,8 @@ export const superAdminRoutes = [
     summary: 'Remove super admin rights',
     description:
       'The user loses the super admin rights from the next request on, and stays a user of the app. The ' +
-      'user and all super admins get a mail. The call also revokes the invitation of a super admin. The ' +
+      'user and all super admins get a mail. API keys that the user created for organizations as a super admin are ' +
+      'refused until an owner adopts them. The call also revokes the invitation of a super admin. The ' +
       'last active super admin cannot be removed.',
     access: overUser('SUPER_ADMIN'),
     audit: 'super_admin.removed',
@@ -165,8 +167,10 @@ export const superAdminRoutes = [
         await setSuperAdmin(tx, appId, user.id, false, services.clock.now());
         await deleteInvitedLeftOver(tx, appId, [user.id]);
         const changes = [isSuperAdmin ? 'superAdmin' : 'invited'];
+        const endedKeys = isSuperAdmin ? await endKeysOfFormerSuperAdmin(tx, call, user.id) : [];
         const ended = isSuperAdmin ? await endSecretsOfFormerOwner(tx, call, user.id) : [];
-        return { result: undefined, event: [{ target: { kind: 'user', id: user.id }, changes }, ...ended] };
+        const event = [{ target: { kind: 'user', id: user.id }, changes }, ...endedKeys, ...ended];
+        return { result: undefined, event };
       });
     },
   }),
