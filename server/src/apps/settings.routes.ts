@@ -25,13 +25,27 @@ const keepsFactorProtection = (after: Settings, before: Settings): boolean =>
 const hasSameEntries = (one: readonly string[], other: readonly string[]): boolean =>
   one.toSorted().join() === other.toSorted().join();
 
-/** Only these settings are protected, because a stolen session must not disable the protection of the others. */
+/** These settings are protected, because a stolen session must not disable the protection of the others. */
 const keepsProtection = (after: Settings, before: Settings): boolean =>
   after.stepUp === before.stepUp &&
   hasSameEntries(after.stepUpOperations, before.stepUpOperations) &&
   hasSameEntries(after.signInMethods, before.signInMethods) &&
   keepsFactorProtection(after, before) &&
   isDeepStrictEqual(after.mfa.relyingParty, before.mfa.relyingParty);
+
+/** Settings that, when they are turned on, give rights to people or machine users that did not have them. */
+const granting = [
+  'managersMayGrantAnyRole',
+  'managersMayMakeApiKeys',
+  'ownersHoldAllPermissions',
+  'organizationMachineUsers',
+] as const;
+
+/** @throws ApiError `reauthentication_required`, `step_up_required` */
+function checkFreshness(call: Call, after: Settings, before: Settings): void {
+  const grants = granting.some((name) => after[name] && !before[name]);
+  if (grants || !keepsProtection(after, before)) requireFreshForChange(call, grants);
+}
 
 /** Methods of authentication (`amr`) of each kind of factor. A code by mail is only for sign-in. */
 const methodsOf = { totp: ['otp'], passkey: ['hwk', 'swk'], email: [] } as const;
@@ -84,7 +98,9 @@ export const settingsRoutes = [
       'Effective from the next request on, in every process. Only a super admin who has used a second factor in the ' +
       'session can change `mfa.policy` to `required`, or from `required`. Super admins who have a second factor need ' +
       'to have used it within the last ten minutes to change `mfa.policy`, `mfa.factors`, `mfa.graceDays`, ' +
-      '`mfa.rememberDays` or the limits of second factors.',
+      '`mfa.rememberDays` or the limits of second factors. The same applies if they turn on ' +
+      '`managersMayGrantAnyRole`, `managersMayMakeApiKeys`, `ownersHoldAllPermissions` or ' +
+      '`organizationMachineUsers`, which gives rights to others.',
     access: overApp('SUPER_ADMIN'),
     audit: 'app.settings_updated',
     body: updateSettings,
@@ -96,7 +112,7 @@ export const settingsRoutes = [
       const changes = changedFields({ settings: body });
       if (changes.length === 0) return withWarnings(app.settings, services.config);
       const check = (merged: Settings, before: Settings) => {
-        if (!keepsProtection(merged, before)) requireFreshForChange(call);
+        checkFreshness(call, merged, before);
         checkFactorProtection(call, merged, before);
         checkSettings(merged, { appName: app.name, before, config: services.config, pointer: '/body' });
       };

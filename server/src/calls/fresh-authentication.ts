@@ -29,13 +29,14 @@ export const asksForAuthentication = (route: Route): boolean =>
  * Refuses a human caller whose session does not meet the requirements of a route with `freshAuthenticationFor:
  * 'changes'`. The handler calls this in its transaction, after it has locked the row and found that a value changes.
  *
+ * @param grants whether the change grants rights; default: whether the route does
  * @throws ApiError `reauthentication_required`, `step_up_required`
  */
-export function requireFreshForChange({ route, actor, services }: Call): void {
+export function requireFreshForChange({ route, actor, services }: Call, grants = isGrant(route)): void {
   if (route.freshAuthenticationFor !== 'changes')
     throw new Error(`${route.operationId} requires it before its handler`);
   if (actor.kind !== 'user') return;
-  const asked = { freshness: route.freshAuthentication, operationId: route.operationId, isGrant: isGrant(route) };
+  const asked = { freshness: route.freshAuthentication, operationId: route.operationId, isGrant: grants };
   requireAuthentication(actor, recently(requiredStrength(asked, actor)), services.clock.now());
 }
 

@@ -98,6 +98,7 @@ export const organizationRoutes = [
     method: 'POST',
     url: '/v1/authorization/organizations/setup',
     operationId: 'setupOrganization',
+    grants: true,
     tag: 'authorization',
     summary: 'Set up an organization',
     description:

@@ -14,6 +14,7 @@ export const predefinedRoleRoutes = [
     method: 'POST',
     url: '/v1/authorization/predefined-roles',
     operationId: 'createPredefinedRoles',
+    grants: true,
     tag: 'authorization',
     summary: 'Create predefined roles',
     description:

@@ -46,6 +46,7 @@ export const roleRoutes = [
     method: 'PUT',
     url: '/v1/authorization/organizations/:orgId/roles',
     operationId: 'updateRoles',
+    grants: true,
     tag: 'authorization',
     summary: 'Update the roles of an organization',
     description:

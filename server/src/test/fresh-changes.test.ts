@@ -126,6 +126,14 @@ const reductionsOf: Readonly<Record<string, readonly Reduction[]>> = {
       isReduced: () => sql`SELECT settings @> '{"stepUp": true}' AS reduced FROM apps WHERE id = ${stage.world.appId}`,
     },
     {
+      name: 'permissions of owners',
+      before: () => setSettings({ ownersHoldAllPermissions: true }),
+      stored: { ownersHoldAllPermissions: true },
+      reduce: () => setSettings({ ownersHoldAllPermissions: false }),
+      isReduced: () => sql`
+        SELECT settings @> '{"ownersHoldAllPermissions": false}' AS reduced FROM apps WHERE id = ${stage.world.appId}`,
+    },
+    {
       name: 'sign-in methods',
       before: () => setSettings({ signInMethods: ['password', 'emailCode'] }),
       stored: { signInMethods: ['password', 'emailCode'] },
