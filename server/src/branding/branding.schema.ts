@@ -1,10 +1,8 @@
 import { z } from 'zod';
 import { signInMethods } from '../apps/apps.schema.ts';
 import { isBlank, patchOf, text } from '../http/fields.ts';
+import { reordering } from '../http/invisible-characters.ts';
 import { mailLanguages } from '../mail-texts/words.ts';
-
-/** Characters that end a line, are invisible controls, or change the direction in which other text is shown. */
-const reordering = /[\p{Cc}\u2028\u2029\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/u;
 
 const oneLineText = (options: { min?: number; max: number }) =>
   text(options).refine((value) => !reordering.test(value), {

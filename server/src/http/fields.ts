@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isDisguised } from './invisible-characters.ts';
 
 /** Text that every database and JSON parser can store: no NUL, no unpaired surrogates. */
 export const text = (options: { min?: number; max: number }) =>
@@ -21,6 +22,12 @@ export const visibleName = (options: { max: number }) =>
   text({ min: 1, ...options })
     .refine((value) => !isBlank(value) && !/[\p{Cc}\u2028\u2029]/u.test(value.trim()), { error: 'Must be a name.' })
     .transform((value) => value.trim());
+
+/** A name that people tell from others by its look. Joiners and variation selectors are allowed. */
+export const distinctName = (options: { max: number }) =>
+  visibleName(options).refine((value) => !isDisguised(value), {
+    error: 'Must not contain invisible characters or marks of the writing direction.',
+  });
 
 /** An optional field of a creating call: null equals absence. In a PATCH, null has a meaning of its own. */
 export const optional = <Schema extends z.ZodType>(schema: Schema) =>

@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { allScopes, machineScopes } from '../access/machine-scopes.ts';
 import { appName } from '../apps/apps.schema.ts';
 import { isAddressRange } from '../http/address-range.ts';
-import { idOf, instant, optional, outputId, patchOf, text, time, visibleName } from '../http/fields.ts';
+import { distinctName, idOf, instant, optional, outputId, patchOf, text, time, visibleName } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 
 const userNameMeta = { description: 'Name of the machine user, unique in the app.', examples: ['robot'] };
-const userName = visibleName({ max: 200 }).meta(userNameMeta);
+const userName = distinctName({ max: 200 }).meta(userNameMeta);
 
 const scope = z.enum([allScopes, ...machineScopes], { error: 'Must be a scope of the list, or *.' });
 const scopes = z

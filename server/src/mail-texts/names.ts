@@ -1,3 +1,5 @@
+import { invisible } from '../http/invisible-characters.ts';
+
 /**
  * Names in mails: people, organizations, roles, providers and apps choose them, and the recipient trusts the mail. A
  * name must not become a link or a telephone number, must not reorder the sentence, and must not be the whole subject.
@@ -11,16 +13,12 @@ const longestValue = 300;
 /** An invisible character that forbids a line break. Link detectors of mail programs stop at it. */
 const wordJoiner = '\u2060';
 
-/**
- * Invisible characters, including direction marks. Joiners and variation selectors are kept, because Persian and emoji
- * need them.
- */
-const invisible = /(?!\p{Join_Control}|\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
+const everyInvisible = new RegExp(invisible, 'gu');
 
 /** One line of text without invisible characters. */
 export const oneLine = (text: string): string =>
   text
-    .replace(invisible, '')
+    .replace(everyInvisible, '')
     .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim();
 

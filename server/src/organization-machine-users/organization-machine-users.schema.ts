@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { idOf, message, optional, patchOf, time, visibleName } from '../http/fields.ts';
+import { distinctName, idOf, message, optional, patchOf, time } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 import { machineSecret, machineUserId } from '../machine-users/machine-users.schema.ts';
 import { roleReference } from '../roles/roles.schema.ts';
 
 const userNameMeta = { description: 'Name of the machine user, unique in the organization.', examples: ['exporter'] };
-const userName = visibleName({ max: 200 }).meta(userNameMeta);
+const userName = distinctName({ max: 200 }).meta(userNameMeta);
 
 const roles = z
   .array(roleReference)

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  distinctName,
   idOf,
   ignoredField,
   message,
@@ -10,14 +11,13 @@ import {
   patchOf,
   queryFlag,
   time,
-  visibleName,
 } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 import { grantableRole, roles } from '../roles/roles.schema.ts';
 import { emailAddress } from '../http/email-address.ts';
 import { firstName, lastName, urlTemplate } from '../users/users.schema.ts';
 
-const organizationName = visibleName({ max: 200 }).meta({
+const organizationName = distinctName({ max: 200 }).meta({
   description: 'Name of the organization, unique in the app.',
   examples: ['Acme'],
 });
