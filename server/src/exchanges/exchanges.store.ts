@@ -51,11 +51,23 @@ interface ExchangeRow {
   org_id: string | null;
 }
 
-/** Consumes a code, whether or not the rest of the request is correct. @returns undefined if there is no such code */
+/**
+ * Consumes a code, whether or not the rest of the request is correct. Locks the user first, as the end of a session
+ * does, so that the two cannot deadlock.
+ *
+ * @returns undefined if there is no such code
+ */
 export async function consumeExchange(tx: Tx, appId: string, codeHash: Buffer): Promise<Exchange | undefined> {
   const [row] = await tx.query<ExchangeRow>(sql`
+    WITH person AS (
+      SELECT u.id FROM session_exchanges e
+      JOIN sessions s ON s.app_id = e.app_id AND s.id = e.session_id
+      JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
+      WHERE e.app_id = ${appId} AND e.code_hash = ${codeHash}
+      FOR NO KEY UPDATE OF u)
     DELETE FROM session_exchanges e USING sessions s
     WHERE e.app_id = ${appId} AND e.code_hash = ${codeHash} AND s.app_id = e.app_id AND s.id = e.session_id
+      AND s.user_id = (SELECT id FROM person)
     RETURNING e.session_id, s.user_id, e.return_to, e.code_challenge, e.expires_at,
       (${ownOrganization(appId, sql`e.org_id`, sql`s.user_id`)}) AS org_id`);
   return (

@@ -197,7 +197,8 @@ describe('the session of a product', () => {
   /** The properties of a session that its copy must have. */
   const sessions = () =>
     test.db.query(sql`
-      SELECT to_jsonb(s) - '{id,token_hash,last_seen_at,idle_expires_at,copied_from}'::text[] AS session FROM sessions s
+      SELECT to_jsonb(s) - '{id,token_hash,last_seen_at,idle_expires_at,copied_from,copied_through}'::text[] AS session
+      FROM sessions s
       WHERE user_id = ${person.userId} ORDER BY id`);
 
   it('is as strong and as old as that of the pages, and ends no later', async () => {
@@ -232,6 +233,135 @@ describe('the session of a product', () => {
     await test.db.query(sql`UPDATE sessions SET amr = '{fed}' WHERE user_id = ${person.userId}`);
     return person;
   }
+});
+
+describe('copies of a session', () => {
+  interface Started {
+    readonly sessionId: string;
+    readonly sessionToken: string;
+  }
+  const copyOf = async (token: string) => {
+    const { code } = (await create({}, token)).json<{ code: string }>();
+    const response = await exchange(code);
+    return response.statusCode === 201 ? response.json<Started>() : problem(response);
+  };
+  const started = async (token: string): Promise<Started> => {
+    const copy = await copyOf(token);
+    if (typeof copy === 'string') throw new Error(copy);
+    return copy;
+  };
+  const end = (sessionId: string, token: string) =>
+    world.call('DELETE', `/v1/authentication/users/sessions/${sessionId}`, { token });
+
+  /** A session with two copies, of which the first has a copy that has a copy, and another session. */
+  async function family() {
+    const body = { email: person.email, password };
+    const signIn = async () =>
+      (await world.call('POST', '/v1/authentication/users/sessions', { body })).json<Started>();
+    const origin = await signIn();
+    const one = await started(origin.sessionToken);
+    const two = await started(origin.sessionToken);
+    const oneOne = await started(one.sessionToken);
+    const oneOneOne = await started(oneOne.sessionToken);
+    return { origin, one, two, oneOne, oneOneOne, other: await signIn() };
+  }
+  type Family = Awaited<ReturnType<typeof family>>;
+  const living = async (all: Family) => {
+    const live: string[] = [];
+    for (const [name, { sessionToken }] of Object.entries(all)) {
+      if ((await me(sessionToken)).statusCode === 200) live.push(name);
+    }
+    return live;
+  };
+
+  it.each<[ended: keyof Family, left: (keyof Family)[]]>([
+    ['origin', ['other']],
+    ['one', ['origin', 'two', 'other']],
+    ['two', ['origin', 'one', 'oneOne', 'oneOneOne', 'other']],
+    ['oneOne', ['origin', 'one', 'two', 'other']],
+    ['oneOneOne', ['origin', 'one', 'two', 'oneOne', 'other']],
+    ['other', ['origin', 'one', 'two', 'oneOne', 'oneOneOne']],
+  ])('end with the session "%s", and others stay', async (ended, left) => {
+    const all = await family();
+    expect((await end(all[ended].sessionId, person.token)).statusCode).toBe(204);
+    expect(await living(all)).toEqual(left);
+    expect((await me(person.token)).statusCode).toBe(200);
+  });
+
+  it('end after the session between them and the ended one has expired', async () => {
+    const all = await family();
+    await test.db.query(sql`
+      DELETE FROM sessions WHERE app_id = ${world.appId} AND id = ANY (${[all.oneOne.sessionId]}::bigint[])`);
+    expect(await living(all)).toContain('oneOneOne');
+    await end(all.one.sessionId, person.token);
+    expect(await living(all)).toEqual(['origin', 'two', 'other']);
+  });
+
+  it('end when the person signs out on the pages, or ends all other sessions', async () => {
+    const all = await family();
+    const visitor = createVisitor(test);
+    visitor.jar.set('session-token', all.origin.sessionToken);
+    await visitor.open(`/apps/${world.appName}/account`);
+    await visitor.press('Sign out');
+    expect(await living(all)).toEqual(['other']);
+    const more = await family();
+    const url = '/v1/authentication/users/me/sessions';
+    expect((await world.call('DELETE', url, { token: more.other.sessionToken })).statusCode).toBe(204);
+    expect(await living(more)).toEqual(['other']);
+  });
+
+  it('end only for their owner', async () => {
+    const all = await family();
+    const stranger = await world.person();
+    expect(problem(await end(all.origin.sessionId, stranger.token))).toBe('404 session_not_found');
+    expect(await living(all)).toEqual(Object.keys(all));
+  });
+
+  it('form a chain of ten at most', async () => {
+    let { token } = person;
+    for (let depth = 1; depth <= 10; depth += 1) token = (await started(token)).sessionToken;
+    expect(await copyOf(token)).toBe('400 code_invalid');
+    expect((await me(token)).statusCode).toBe(200);
+  });
+});
+
+describe('the number of codes', () => {
+  const limit = (count: number) =>
+    world.call('PATCH', '/v1/authorization/apps/settings', {
+      token: world.admin.token,
+      body: { limits: { exchangeCodesPerUserPerHour: count } },
+    });
+
+  it('is limited per user, for all of their sessions together', async () => {
+    await limit(3);
+    await exchange(await newCode());
+    const copy = (await exchange(await newCode())).json<{ sessionToken: string }>();
+    expect((await create({}, copy.sessionToken)).statusCode).toBe(201);
+    for (const token of [person.token, copy.sessionToken]) {
+      const refused = await create({}, token);
+      expect(problem(refused)).toBe('429 rate_limited');
+      expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    }
+    expect((await create({}, (await world.person()).token)).statusCode).toBe(201);
+    test.clock.advance(3_600_000);
+    expect((await create()).statusCode).toBe(201);
+  });
+
+  it('does not count requests for a foreign target', async () => {
+    await limit(1);
+    await create({ returnTo: 'https://evil.example/' });
+    expect((await create()).statusCode).toBe(201);
+  });
+
+  it('is explained on the page', async () => {
+    await limit(1);
+    await create();
+    const visitor = createVisitor(test);
+    visitor.jar.set('session-token', person.token);
+    const query = new URLSearchParams({ return_to: target, code_challenge: codeChallenge });
+    const { status, html } = await visitor.open(`/apps/${world.appName}/continue?${query.toString()}`);
+    expect([status, /data-code="(\w+)"/.exec(html)?.[1]]).toEqual([429, 'rate_limited']);
+  });
 });
 
 describe('the sign-in on the pages', () => {

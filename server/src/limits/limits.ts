@@ -123,6 +123,11 @@ export const limits = {
     periodSeconds: day,
     description: 'Invitations of one organization in a day.',
   },
+  exchangeCodesPerUserPerHour: {
+    count: 60,
+    periodSeconds: hour,
+    description: 'Codes of one user in an hour with which products on other hosts get a session.',
+  },
   organizationsPerUserPerDay: {
     count: 20,
     periodSeconds: day,

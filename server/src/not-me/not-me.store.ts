@@ -1,4 +1,5 @@
 import { type Tx, sql } from '../db/db.ts';
+import { isOrCopyOf } from '../sessions/sessions.store.ts';
 
 /**
  * Ends a session of a locked user, if it still exists, and its copies for products. The device is no longer remembered,
@@ -10,7 +11,7 @@ export async function endSession(tx: Tx, appId: string, userId: string, sessionI
       UPDATE users SET remember_version = remember_version + 1 WHERE app_id = ${appId} AND id = ${userId}),
     begun AS (DELETE FROM mfa_challenges WHERE app_id = ${appId} AND user_id = ${userId})
     DELETE FROM sessions
-    WHERE app_id = ${appId} AND user_id = ${userId} AND ${sessionId}::bigint IN (id, copied_from)`);
+    WHERE app_id = ${appId} AND user_id = ${userId} AND ${isOrCopyOf(sessionId)}`);
 }
 
 /** Unlinks an identity of a user, if it still exists. */

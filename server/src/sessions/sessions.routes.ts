@@ -7,6 +7,7 @@ import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { lockWithinReach } from '../accounts/govern-user.ts';
 import { userParams } from '../users/users.schema.ts';
+import { lockActiveUser } from '../users/users.store.ts';
 import { endSessionsQuery, sessionList, sessionParams } from './sessions.schema.ts';
 import { listSessions } from './session-list.store.ts';
 import { deleteSession, deleteSessions } from './sessions.store.ts';
@@ -33,10 +34,13 @@ const sessionsEnded = (userId: string, ended: Buffer[]) => ({
   event: ended.length > 0 ? { target: { kind: 'user', id: userId } } : undefined,
 });
 
-function signOut(call: Call, sessionId: string): Promise<Buffer> {
+/** Locks the user first, so that a copy which is being made ends, too. */
+function signOut(call: Call, sessionId: string): Promise<Buffer[]> {
+  const { user } = signedIn(call.actor);
   return mutate(call, async (tx) => {
-    const ended = await deleteSession(tx, call.appId, sessionId);
-    if (!ended) throw new ApiError('session_not_found');
+    await lockActiveUser(tx, call.appId, user.id);
+    const ended = await deleteSession(tx, call.appId, user.id, sessionId);
+    if (ended.length === 0) throw new ApiError('session_not_found');
     return { result: ended, event: { target: { kind: 'session', id: sessionId } } };
   });
 }
@@ -49,8 +53,9 @@ export const sessionRoutes = [
     tag: 'authentication',
     summary: 'Sign out',
     description:
-      'Ends one session of the caller and invalidates its token. Clears the cookie if it held that session. A ' +
-      'session that can only add or replace second factors ends no other session.',
+      'Ends one session of the caller and invalidates its token, and the sessions that products got from it by ' +
+      'exchange codes. Clears the cookie if it held that session. A session that can only add or replace second ' +
+      'factors ends no other session.',
     forRestrictedSessions: ['enrolment', 'recovery'],
     access: overSession('SESSION_OWNER'),
     audit: 'session.ended',
@@ -62,7 +67,7 @@ export const sessionRoutes = [
       // A restricted session can only end itself: somebody who knows only the password may have started it.
       if (isOther) requireUnrestricted(undefined, call.actor);
       const ended = await signOut(call, call.params.sessionId);
-      clearSessionCookie(call, await namedAppOf(call), [ended]);
+      clearSessionCookie(call, await namedAppOf(call), ended);
     },
   }),
 

@@ -335,24 +335,30 @@ interface SessionCopy {
   readonly idleExpiresAt: Date;
 }
 
+/** Longest chain of copies of copies. */
+const longestChain = 10;
+
 /**
- * Inserts a copy of a session, with the same strength, authentication times and expiry.
+ * Inserts a copy of a session, with the same strength, authentication times and expiry. The caller has locked the user,
+ * so that the session cannot end in the meantime without its copy.
  *
- * @returns false if the session has ended or is restricted
+ * @returns false if the session has ended or is restricted, or if it is the last of a chain
  */
 export async function copySession(tx: Tx, appId: string, sessionId: string, copy: SessionCopy): Promise<boolean> {
   const rows = await tx.query(sql`
     INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
       idle_expires_at, ip, user_agent, factor_at, strong_factor_at, restriction, provider_acr,
-      remembered_factor_at, needs_reauthentication, copied_from)
+      remembered_factor_at, needs_reauthentication, copied_from, copied_through)
     SELECT s.app_id, ${copy.id}::bigint, s.user_id, ${copy.tokenHash}::bytea, s.amr, s.authenticated_at, s.created_at,
       ${copy.now}::timestamptz, s.expires_at, LEAST(s.expires_at, ${copy.idleExpiresAt}::timestamptz), s.ip,
       s.user_agent, s.factor_at, s.strong_factor_at, s.restriction, s.provider_acr, s.remembered_factor_at,
-      s.needs_reauthentication, COALESCE(s.copied_from, s.id)
+      s.needs_reauthentication, COALESCE(s.copied_from, s.id),
+      CASE WHEN s.copied_from IS NOT NULL THEN s.copied_through || s.id END
     FROM sessions s
     JOIN users u ON u.app_id = ${appId} AND u.id = s.user_id
     JOIN apps a ON a.id = ${appId}
     WHERE s.app_id = ${appId} AND s.id = ${sessionId} AND ${restrictionOf(copy.now)} IS NULL
+      AND COALESCE(cardinality(s.copied_through), 0) < ${longestChain - 1}
       AND LEAST(s.expires_at, s.idle_expires_at) > ${copy.now}
     RETURNING 1`);
   return rows.length > 0;
@@ -425,12 +431,20 @@ export async function holdSession(tx: Tx, appId: string, sessionId: string): Pro
   return rows.length > 0;
 }
 
-/** Ends one session. @returns the hash of its token, or undefined if there was no such session */
-export async function deleteSession(tx: Tx, appId: string, sessionId: string): Promise<Buffer | undefined> {
-  const [row] = await tx.query<{ token_hash: Buffer }>(
-    sql`DELETE FROM sessions WHERE app_id = ${appId} AND id = ${sessionId} RETURNING token_hash`,
-  );
-  return row?.token_hash;
+/** The condition that a session is the one with this id, was made from it, or from its copies. */
+export const isOrCopyOf = (sessionId: string): Sql =>
+  sql`(${sessionId}::bigint IN (id, copied_from) OR ${sessionId}::bigint = ANY (copied_through))`;
+
+/**
+ * Ends a session of a locked user, and its copies for products.
+ *
+ * @returns the hashes of the tokens of the sessions
+ */
+export async function deleteSession(tx: Tx, appId: string, userId: string, sessionId: string): Promise<Buffer[]> {
+  const rows = await tx.query<{ token_hash: Buffer }>(sql`
+    DELETE FROM sessions WHERE app_id = ${appId} AND user_id = ${userId} AND ${isOrCopyOf(sessionId)}
+    RETURNING token_hash`);
+  return rows.map((row) => row.token_hash);
 }
 
 /**
