@@ -37,6 +37,7 @@ import { createTokenVerifier } from './tokens/token-verifier.ts';
 import { createLeasedLimit } from './limits/leased-limit.ts';
 import { logAnswers } from './log.ts';
 import { isForPeople, sendErrorPage } from './pages/error.page.ts';
+import { pagesOf } from './pages/page-addresses.ts';
 import { sendLostPage } from './platform/documentation-answers.ts';
 import { type AddMeasurements, installMetrics } from './platform/metrics.ts';
 import { routes as allRoutes } from './routes.ts';
@@ -179,7 +180,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
   });
   installJsonBody(app);
   installFormBody(app);
-  installCors(app, services);
+  installCors(app, services, pagesOf(routes));
   registerRoutes(app, services, routes);
   installNotFound(app, routes);
   return { app, services };

@@ -238,6 +238,50 @@ describe('an answer', () => {
   });
 });
 
+describe('below /apps/ and /idps/', () => {
+  const below = (rest: string) => `/apps/${world.appName}/${rest}`;
+  const headers = () => ({ origin: allowed, 'x-app-name': world.appName });
+
+  test.each<[method: 'GET' | 'POST' | 'DELETE' | 'OPTIONS', path: () => string]>([
+    ['GET', () => below('sign-in')],
+    ['DELETE', () => below('sign-in')],
+    ['OPTIONS', () => below('sign-in')],
+    ['GET', () => below('nowhere')],
+    ['POST', () => below('nowhere')],
+    ['GET', () => below('nowhere?x=/apps/demo/oauth/jwks')],
+    ['GET', () => below('oauth')],
+    ['GET', () => below('oauth/jwks/x')],
+    ['GET', () => below('.well-known/nothing')],
+    ['GET', () => below('')],
+    ['GET', () => '/apps/'],
+    ['GET', () => '/apps/nobody/sign-in'],
+    ['GET', () => '/apps/%/sign-in'],
+    ['GET', () => below('s%69gn-in')],
+    ['GET', () => '/idps/start/1'],
+    ['GET', () => '/idps/callback'],
+    ['GET', () => '/idps/nowhere'],
+  ])('no page can read the page %s %o', async (method, path) => {
+    for (const accept of ['text/html', 'application/json', '*/*']) {
+      const more = method === 'OPTIONS' ? { 'access-control-request-method': 'GET' } : {};
+      const response = await app.app.inject({ method, url: path(), headers: { ...headers(), ...more, accept } });
+      expect(corsHeadersOf(response)).toEqual([]);
+      expectVary(response);
+    }
+  });
+
+  test.each(['oauth/jwks', '.well-known/jwks.json'])('an allowed page can read the key set %s', async (path) => {
+    const url = below(path);
+    const response = await app.app.inject({ url, headers: headers() });
+    expect(response.statusCode).toBe(200);
+    expect(response.headers).toMatchObject({ 'access-control-allow-origin': allowed });
+    expect((await preflight(allowed, {}, url)).statusCode).toBe(204);
+    const refused = await app.app.inject({ url: `${url}?x=1`, headers: headers() });
+    expect(refused.statusCode).toBe(400);
+    expect(refused.headers).toMatchObject({ 'access-control-allow-origin': allowed });
+    expect(corsHeadersOf(await app.app.inject({ url, headers: { ...headers(), origin: neighbour } }))).toEqual([]);
+  });
+});
+
 describe('pages and probes', () => {
   test.each([
     '/healthz',

@@ -27,6 +27,8 @@ function isAllowed(services: Services, request: FastifyRequest, origin: string):
   return isPreflight(request) ? services.apps.someAllows(origin) : isAllowedOrigin(services, request, origin);
 }
 
+type IsPage = (request: FastifyRequest) => boolean;
+
 /** Adds the headers for an allowed origin and answers its preflight. @returns whether a response was sent */
 async function answerOrigin(
   services: Services,
@@ -52,11 +54,11 @@ async function answerOrigin(
  *
  * @see Fetch Standard, section 3.3
  */
-export function installCors(app: FastifyInstance, services: Services): void {
+export function installCors(app: FastifyInstance, services: Services, isPage: IsPage): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('vary', 'Origin');
     const { origin } = request.headers;
-    if (origin === undefined || request.routeOptions.config.route?.page) return done();
+    if (origin === undefined || isPage(request)) return done();
     answerOrigin(services, request, reply, origin)
       .catch(() => false)
       .then((isAnswered) => (isAnswered ? undefined : done()))

@@ -1,0 +1,16 @@
+import type { FastifyRequest } from 'fastify';
+import { addressesOf } from '../calls/addresses.ts';
+import type { Route } from '../calls/route.ts';
+
+/**
+ * Whether the address of a request is that of a page. Below `/apps/` and `/idps/` everything is a page, also what does
+ * not exist, except the resources of programs: key sets, introspection and logos of an app.
+ */
+export function pagesOf(routes: readonly Route[]): (request: FastifyRequest) => boolean {
+  const resources = addressesOf(routes.filter(({ url, page }) => url.startsWith('/apps/') && !page));
+  return ({ url, routeOptions }) => {
+    if (routeOptions.config.route?.page) return true;
+    const path = url.split('?', 1)[0] ?? '';
+    return /^\/(?:apps|idps)\//.test(path) && !resources.some(({ pattern }) => pattern.test(path));
+  };
+}
