@@ -619,6 +619,10 @@ export type AppSettings = {
          */
         invitationsPerDay: number;
         /**
+         * Codes of one user in an hour with which products on other hosts get a session.
+         */
+        exchangeCodesPerUserPerHour: number;
+        /**
          * Attempts of one user to create an organization in a day.
          */
         organizationsPerUserPerDay: number;
@@ -1329,6 +1333,10 @@ export type CreateAppRequest = {
              * Invitations of one organization in a day.
              */
             invitationsPerDay?: number;
+            /**
+             * Codes of one user in an hour with which products on other hosts get a session.
+             */
+            exchangeCodesPerUserPerHour?: number;
             /**
              * Attempts of one user to create an organization in a day.
              */
@@ -5045,6 +5053,10 @@ export type UpdateAppRequest = {
              */
             invitationsPerDay?: number;
             /**
+             * Codes of one user in an hour with which products on other hosts get a session.
+             */
+            exchangeCodesPerUserPerHour?: number;
+            /**
              * Attempts of one user to create an organization in a day.
              */
             organizationsPerUserPerDay?: number;
@@ -5337,6 +5349,10 @@ export type UpdateAppSettingsRequest = {
          * Invitations of one organization in a day.
          */
         invitationsPerDay?: number;
+        /**
+         * Codes of one user in an hour with which products on other hosts get a session.
+         */
+        exchangeCodesPerUserPerHour?: number;
         /**
          * Attempts of one user to create an organization in a day.
          */
@@ -7021,6 +7037,10 @@ export type CreateExchangeCodeErrors = {
      * The body has another type than this operation accepts.
      */
     415: Problem;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: Problem;
     /**
      * The service failed.
      */

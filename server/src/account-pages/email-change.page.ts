@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { html } from '../http/html.ts';
 import { confirmAgain, confirmThen, isConfirmable, isConfirmation, needsConfirmation } from '../pages/confirm-again.ts';
 import { framed } from '../pages/framed.ts';
+import { endInteraction } from '../pages/interaction.ts';
 import type { PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { refusedSession } from '../pages/refused-session.ts';
@@ -55,7 +56,10 @@ async function request(page: PageCall): Promise<PageAnswer> {
 
 async function change(page: PageCall): Promise<PageAnswer> {
   const answer = await page.api('PUT', url, { body: { verificationCode: page.form['code'] ?? '' } });
-  if (answer.ok) return { redirect: page.href('account', { notice: 'email' }) };
+  if (answer.ok) {
+    endInteraction(page.call, page.app.name);
+    return { redirect: page.href('account', { notice: 'email' }) };
+  }
   page.problem = answer.problem;
   return show(page);
 }

@@ -15,6 +15,7 @@ import { withdrawAllInvitations } from '../invitations/withdraw-invitations.ts';
 import { takeLimit } from '../calls/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { clearSessionCookie } from '../sessions/clear-session-cookie.ts';
+import { renewSessionCookie } from '../sessions/renew-cookie.ts';
 import { accountExport } from './account-export.schema.ts';
 import { exportAccount } from './account-export.ts';
 import { changeEmail, deleteMe, emailChanged, emailChangeRequested, requestEmailChange } from './account.schema.ts';
@@ -106,9 +107,9 @@ export const accountRoutes = [
     summary: 'Change my e-mail address',
     description:
       'Changes the address to the address to which the code was sent. The new address is verified. All other ' +
-      'sessions of the caller end. Codes that were sent to the old address are void. Invitations to the old address ' +
-      'are revoked if the caller had verified it. Otherwise they stay pending for the owner of that mailbox, who ' +
-      'gets a new mail.',
+      'sessions of the caller end, and a session cookie gets a new token. Codes that were sent to the old address ' +
+      'are void. Invitations to the old address are revoked if the caller had verified it. Otherwise they stay ' +
+      'pending for the owner of that mailbox, who gets a new mail.',
     access: overApp('SESSION_OWNER'),
     audit: 'user.email_changed',
     body: changeEmail,
@@ -119,7 +120,7 @@ export const accountRoutes = [
       const { user, session } = signedIn(call.actor);
       const app = await namedAppOf(call);
       const codeId = await checkCode(call, { userId: user.id, purpose: 'email_change' }, body.verificationCode);
-      return mutate(call, async (tx) => {
+      const changed = await mutate(call, async (tx) => {
         await lockCallerWithSession(tx, call);
         const before = await lockUser(tx, appId, user.id);
         const email = (await consumeCode(tx, appId, user.id, codeId))?.email;
@@ -132,6 +133,8 @@ export const accountRoutes = [
         const event = { target: { kind: 'user', id: user.id }, changes: ['email'] };
         return { result: { message: 'Email updated' }, event: [event, ...left, ...revoked] };
       });
+      await renewSessionCookie(call);
+      return changed;
     },
   }),
 
