@@ -1,5 +1,5 @@
 /**
- * Writes each TypeScript block of the SDK's guide and of the recipes into a file of a directory, so that the compiler
+ * Writes each TypeScript block of two guides and of the recipes into a file of a directory, so that the compiler
  * can read it.
  *
  *   node .ci/tools/guide-blocks.js DIRECTORY
@@ -8,7 +8,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const [target = ''] = process.argv.slice(2);
-const pages = ['guides/typescript-sdk', 'recipes/fastify', 'recipes/hono', 'recipes/next'];
+const pages = ['guides/typescript-sdk', 'guides/hosted-pages', 'recipes/fastify', 'recipes/hono', 'recipes/next'];
 
 /** Declarations that the text around the blocks provides. */
 const given = ['baseUrl', 'clientId', 'clientSecret', 'organizationId', 'orgId', 'sessionToken'];

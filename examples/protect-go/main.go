@@ -44,5 +44,7 @@ func main() {
 	}
 	http.HandleFunc("GET /organizations/{orgId}/documents", g.require("documents:read", true, read))
 	http.HandleFunc("POST /organizations/{orgId}/documents", g.require("documents:write", false, write))
-	log.Fatal(http.ListenAndServe("127.0.0.1:"+cmp.Or(os.Getenv("PORT"), "4000"), nil))
+	address := "127.0.0.1:" + cmp.Or(os.Getenv("PORT"), "4000")
+	fmt.Printf("The server listens on http://%s\n", address)
+	log.Fatal(http.ListenAndServe(address, nil))
 }

@@ -1,15 +1,17 @@
 /**
- * Starts the servers in examples/protect-*, and calls them as people, API keys and machine users. Checks that callers
- * with permission are accepted and other callers are refused.
+ * Starts the servers that docs/recipes/*.md show, and calls them as people, API keys and machine users. Checks that
+ * callers with permission are accepted and other callers are refused. The files are those of the pages; the versions of
+ * dependencies are those of the lock files of the checkout.
  *
  *   npm run build
- *   node .ci/tools/samples/protect.js express fastapi go
+ *   node .ci/tools/samples/protect.js express fastify hono next fastapi go spring
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { admin, freePort } from '../service.js';
 import { root, run } from './samples.js';
@@ -17,10 +19,23 @@ import { audience, withTokens } from './tokens.js';
 
 const startTimeoutMs = 60_000;
 
-/** Installs an example in a directory, as its guide says. Each returns the command that starts it. */
-const examples = {
-  /** @param {string} directory */
-  express: async (directory) => {
+/** Writes the files that a recipe shows. @param {string} recipe @param {string} directory */
+async function writeFiles(recipe, directory) {
+  const page = await readFile(join(root, `docs/recipes/${recipe}.md`), 'utf8');
+  const files = page.matchAll(/^Save this as `([^`]+)`[^\n]*:\n\n```\w+\n([^]*?)^```$/gm);
+  for (const [, name = '', content = ''] of files) {
+    const file = join(directory, name);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, content);
+  }
+}
+
+/** @type {Promise<void> | undefined} */
+let installed;
+
+/** Installs the SDK and the frameworks, once for all examples of Node.js. @param {string} directory */
+function installForNode(directory) {
+  installed ??= (async () => {
     await run(['npm', 'run', '--silent', 'build', '--workspace', 'sdk'], { cwd: root });
     const pack = ['npm', 'pack', '--silent', '--workspace', 'sdk', '--pack-destination', directory];
     const file = (await run(pack, { cwd: root })).trim();
@@ -29,8 +44,27 @@ const examples = {
     }
     await run(['npm', 'ci', '--silent', '--no-audit', '--no-fund'], { cwd: directory });
     await run(['npm', 'install', '--silent', '--no-save', '--no-audit', '--no-fund', `./${file}`], { cwd: directory });
+  })();
+  return installed;
+}
+
+/** @param {string} program @returns {(directory: string) => Promise<() => string[]>} */
+const withTsx = (program) => async (directory) => {
+  await installForNode(dirname(directory));
+  return () => [process.execPath, '--import', import.meta.resolve('tsx'), program];
+};
+
+/** Installs an example in a directory, as its guide says. Each returns the command that starts it. */
+const examples = {
+  /** @param {string} directory */
+  express: async (directory) => {
+    await installForNode(dirname(directory));
     return () => ['node', 'app.js'];
   },
+  fastify: withTsx('app.ts'),
+  hono: withTsx('app.ts'),
+  // Next.js is not installed. A small server calls the exported functions.
+  next: withTsx(join(root, '.ci/tools/samples/serve-route.mts')),
   /** @param {string} directory */
   fastapi: async (directory) => {
     await run(['python3', '-m', 'venv', 'venv'], { cwd: directory });
@@ -43,6 +77,11 @@ const examples = {
   go: async (directory) => {
     await run(['go', 'build', '-o', 'server', '.'], { cwd: directory });
     return () => ['./server'];
+  },
+  /** @param {string} directory */
+  spring: async (directory) => {
+    await run(['mvn', '-q', '-B', '-Dstyle.color=never', 'package'], { cwd: directory });
+    return () => ['java', '-jar', 'target/documents-server-1.jar'];
   },
 };
 
@@ -66,10 +105,20 @@ async function tokensOf({ call, session, orgId }, name, role) {
   /** @param {object} more */
   const token = async (more) =>
     (await call('POST', '/v1/authentication/users/me/access-token', sessionToken, { audience, ...more })).token;
-  return { inOrganization: await token({ organizationId: orgId }), plain: await token({}) };
+  return { session: sessionToken, inOrganization: await token({ organizationId: orgId }), plain: await token({}) };
 }
 
-/** @typedef {[what: string, method: string, orgId: string, token: string, status: number]} Probe */
+/** The token of a machine user of the organization. @param {World} world @param {string} role */
+async function organizationMachine({ call, session, orgId }, role) {
+  await call('PATCH', '/v1/authorization/apps/settings', session, { organizationMachineUsers: true });
+  const path = `/v1/authorization/organizations/${orgId}/machine-users`;
+  const { clientId, clientSecret } = await call('POST', path, session, { userName: 'importer', roles: [role] });
+  const body = { clientId, clientSecret, audience };
+  return (await call('POST', '/v1/authentication/machine-users/access-token', '', body)).token;
+}
+
+/** @typedef {{ sdk: number, fastapi: number, go: number, spring: number }} Statuses if examples differ, as pages say */
+/** @typedef {[what: string, method: string, orgId: string, token: string, expected: number | Statuses]} Probe */
 
 /** @param {World} world @returns {Promise<Probe[]>} */
 async function probesOf(world) {
@@ -84,6 +133,7 @@ async function probesOf(world) {
   const key = { name: 'export', permissions: ['documents:read'] };
   const apiKeys = `/v1/authorization/organizations/${orgId}/api-keys`;
   const ofOrganization = (await world.call('POST', apiKeys, world.session, key)).key;
+  const ofMachine = await organizationMachine(world, 'reader');
   const machine = Object.values(tokens.machine)[0] ?? '';
   // The SDK accepts machine users of an organization, so that kind is not wrong everywhere.
   const { 'a secret': _secret, 'of another kind': _machine, ...wrong } = tokens.wrong;
@@ -100,6 +150,10 @@ async function probesOf(world) {
     ['an API key writes', 'POST', orgId, ofOrganization, 403],
     ['an API key reads in another organization', 'GET', '1', ofOrganization, 404],
     ['an API key that nobody made', 'GET', orgId, `${ofOrganization.slice(0, -1)}!`, 401],
+    ['a session reads', 'GET', orgId, reader.session, { sdk: 200, fastapi: 401, go: 401, spring: 404 }],
+    ['a session writes', 'POST', orgId, reader.session, { sdk: 403, fastapi: 401, go: 401, spring: 404 }],
+    ['a machine of the organization reads', 'GET', orgId, ofMachine, { sdk: 200, fastapi: 401, go: 401, spring: 200 }],
+    ['a machine of the organization posts', 'POST', orgId, ofMachine, { sdk: 403, fastapi: 401, go: 401, spring: 403 }],
     ['without a token', 'GET', orgId, '', 401],
     ...Object.entries(wrong).map(
       /** @returns {Probe} */
@@ -108,10 +162,25 @@ async function probesOf(world) {
   ];
 }
 
+/**
+ * The call of an API key to a server that Gatehouse refuses. A fault of the server is never a 401 for its caller.
+ *
+ * @param {Probe[]} probes @returns {Probe[]}
+ */
+const probesOfFault = (probes) =>
+  probes
+    .filter(([what]) => what === 'an API key reads')
+    .map(([what, method, orgId, token]) => {
+      const expected = { sdk: 503, fastapi: 503, go: 503, spring: 500 };
+      return [`${what} from a server with a wrong secret`, method, orgId, token, expected];
+    });
+
 /** @param {string} name @param {string} url @param {Probe[]} probes */
 async function probe(name, url, probes) {
   const faults = [];
-  for (const [what, method, orgId, token, expected] of probes) {
+  for (const [what, method, orgId, token, statuses] of probes) {
+    const isOwn = name === 'fastapi' || name === 'go' || name === 'spring';
+    const expected = typeof statuses === 'number' ? statuses : statuses[isOwn ? name : 'sdk'];
     const headers = token === '' ? {} : { Authorization: `Bearer ${token}` };
     const { status } = await fetch(`${url}/organizations/${orgId}/documents`, { method, headers });
     if (status !== expected) faults.push(`${what}: ${status} instead of ${expected}`);
@@ -129,6 +198,29 @@ async function ready(url, server) {
   }
 }
 
+/**
+ * @param {string} directory
+ * @param {(port: number) => string[]} commandOf
+ * @param {Record<string, string>} variables
+ * @param {(url: string) => Promise<void>} use
+ */
+async function withServer(directory, commandOf, variables, use) {
+  const port = await freePort();
+  const [program = '', ...parameters] = commandOf(port);
+  const env = { ...process.env, ...variables, PORT: String(port) };
+  const server = spawn(program, parameters, { cwd: directory, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const url = `http://127.0.0.1:${port}`;
+  try {
+    await ready(url, server);
+    await use(url);
+  } finally {
+    if (server.exitCode === null) {
+      server.kill('SIGTERM');
+      await once(server, 'exit');
+    }
+  }
+}
+
 const work = await mkdtemp(join(tmpdir(), 'gatehouse-protect-'));
 try {
   await withTokens(async (world) => {
@@ -136,28 +228,16 @@ try {
     const { id, secret } = world.client;
     for (const name of process.argv.slice(2)) {
       const directory = join(work, name);
-      await cp(join(root, `examples/protect-${name}`), directory, { recursive: true });
+      await mkdir(directory);
+      // These directories have lock files too.
+      const checkedIn = join(root, `examples/protect-${name}`);
+      if (existsSync(checkedIn)) await cp(checkedIn, directory, { recursive: true });
+      await writeFiles(name, directory);
       const commandOf = await examples[/** @type {keyof typeof examples} */ (name)](directory);
-      const port = await freePort();
-      const [program = '', ...parameters] = commandOf(port);
-      const env = {
-        ...process.env,
-        PORT: String(port),
-        GATEHOUSE_URL: world.url,
-        CLIENT_ID: id,
-        CLIENT_SECRET: secret,
-      };
-      const server = spawn(program, parameters, { cwd: directory, env, stdio: ['ignore', 'inherit', 'inherit'] });
-      const url = `http://127.0.0.1:${port}`;
-      try {
-        await ready(url, server);
-        await probe(name, url, probes);
-      } finally {
-        if (server.exitCode === null) {
-          server.kill('SIGTERM');
-          await once(server, 'exit');
-        }
-      }
+      const env = { GATEHOUSE_URL: world.url, CLIENT_ID: id, CLIENT_SECRET: secret };
+      await withServer(directory, commandOf, env, (url) => probe(name, url, probes));
+      const wrong = { ...env, CLIENT_SECRET: 'wrong' };
+      await withServer(directory, commandOf, wrong, (url) => probe(name, url, probesOfFault(probes)));
     }
   });
 } finally {

@@ -48,6 +48,8 @@ async function startCopy(tx: Tx, call: Call, exchange: Exchange) {
   return { sessionId: id, sessionToken, userId: user.id, ...(organizationId !== null && { organizationId }) };
 }
 
+const signInAgain = 'The code is wrong, expired or already used. Send the person to the sign-in page again.';
+
 export const exchangeRoutes = [
   route({
     method: 'POST',
@@ -113,7 +115,7 @@ export const exchangeRoutes = [
         } as const;
         return { result: session, event };
       });
-      if (!started) throw new ApiError('code_invalid');
+      if (!started) throw new ApiError('code_invalid', { detail: signInAgain });
       return started;
     },
   }),

@@ -70,6 +70,9 @@ describe('recipes', () => {
     ['fastapi', 'gatehouse.py'],
     ['fastapi', 'main.py'],
     ['go', 'gatehouse.go'],
+    ['go', 'main.go'],
+    ['spring', 'pom.xml'],
+    ['spring', 'src/main/java/example/App.java'],
   ])('the recipes for %s show %s of the example unchanged', (recipe, file) => {
     expect(fromRoot(`docs/recipes/${recipe}.md`)).toContain(fromRoot(`examples/protect-${recipe}/${file}`));
   });
