@@ -64,7 +64,7 @@ const examples = {
   fastify: withTsx('app.ts'),
   hono: withTsx('app.ts'),
   // Next.js is not installed. A small server calls the exported functions.
-  next: withTsx(join(root, '.ci/tools/samples/serve-route.mts')),
+  next: withTsx(join(root, '.ci/tools/frameworks/serve-route.mts')),
   /** @param {string} directory */
   fastapi: async (directory) => {
     await run(['python3', '-m', 'venv', 'venv'], { cwd: directory });

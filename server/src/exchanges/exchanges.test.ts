@@ -59,6 +59,11 @@ describe('a code', () => {
     expect(problem(await exchange(code))).toBe('400 code_invalid');
   });
 
+  it('that is invalid leads back to the sign-in page, because nobody can request another code', async () => {
+    const { detail } = (await exchange('nonsense'.repeat(5))).json<{ detail: string }>();
+    expect(detail).toBe('The code is wrong, expired or already used. Send the person to the sign-in page again.');
+  });
+
   it('is invalid in another app, and stays valid in its own', async () => {
     const code = await newCode();
     expect(problem(await exchange(code, {}, other))).toBe('400 code_invalid');

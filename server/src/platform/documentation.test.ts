@@ -78,6 +78,22 @@ describe('recipes', () => {
   });
 });
 
+describe('each block of a recipe', () => {
+  const { entries } = contents.find(({ title }) => title === 'Recipes') ?? { entries: [] };
+
+  it.each(entries.map(({ source }) => source))('in %s is a file with a name, commands or their output', (source) => {
+    const page = readFileSync(new URL(`../../../${source}`, import.meta.url), 'utf8');
+    const blocks = Array.from(page.matchAll(/^(.*)\n\n```(\w+)\n/gm), ([, before = '', language = '']) => ({
+      before,
+      language,
+    }));
+    const nameless = blocks.filter(
+      ({ before, language }) => !['bash', 'text'].includes(language) && !/^Save this as `[^`]+`[^`]*:$/.test(before),
+    );
+    expect([blocks.length > 2, nameless]).toEqual([true, []]);
+  });
+});
+
 describe('guides', () => {
   const groups = new Set(['People', 'Organizations', 'Machines and tokens', 'Apps']);
   const setUps = /-(google|microsoft|oidc)$|generated-clients$/;
