@@ -63,12 +63,12 @@ export const apiKeyRoutes = [
     body: createApiKey,
     response: { status: 201, description: 'The API key is created.', body: apiKeyCreated },
     errors: ['unknown_role', 'api_key_limit_reached'],
-    handler: async (call) => {
+    authorize: async (call) => {
       await requireReach(call);
       // A key gives roles, which a machine user may grant only with this scope.
       if (call.actor.kind === 'machine') requireScope(call.actor.scopes, 'members:write');
-      return makeOrganizationKey(call, call.body, (made, key) => ({ key, ...toOrganizationApiKey(made) }));
     },
+    handler: (call) => makeOrganizationKey(call, call.body, (made, key) => ({ key, ...toOrganizationApiKey(made) })),
   }),
 
   route({

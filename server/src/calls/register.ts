@@ -60,6 +60,8 @@ function checkDeclaration(route: Route): void {
     throw new Error(`${where} exempts unchanged values from fresh authentication, which it does not always require`);
   if (route.freshAuthentication && 'principals' in route.access && route.access.organizationMachine)
     throw new Error(`${where} asks for fresh authentication and accepts machine users of organizations`);
+  if (route.authorize && route.decidesInStatement)
+    throw new Error(`${where} cannot authorize the caller, because access is not decided before the handler`);
   if (asksForAuthentication(route) && route.decidesInStatement)
     throw new Error(`${where} cannot require fresh authentication, because access is not decided before the handler`);
 }
@@ -138,6 +140,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
       if (route.decidesInStatement) return;
       Object.assign(call, { held: await decideAccess(call) });
       await requireFreshAuthentication(call);
+      await route.authorize?.(call);
     },
     handler: async (request, reply) => {
       const call = request.call as Call<never, never, never>;

@@ -90,6 +90,11 @@ interface RouteBase<
    * must have used it within the last ten minutes. Default: whether the operation over an organization is `grant`.
    */
   readonly grants?: boolean;
+  /**
+   * Refuses callers for reasons that `access` cannot declare, such as settings of the app or the body. Runs after the
+   * declared access is decided, and before a stored response is replayed.
+   */
+  authorize?(call: Call<z.output<Params>, z.output<Query>, z.output<Body>>): void | Promise<void>;
   /** The kinds of restricted sessions that may call. Absent: they are refused. */
   readonly forRestrictedSessions?: readonly SessionRestriction[];
   /** Rate limit per client address, checked directly after the app. */

@@ -4,6 +4,7 @@ import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { accepting, overOrganization } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
+import { beforeReplay } from '../calls/before-replay.ts';
 import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import { readPage } from '../lists/pagination.ts';
 import { type AuditAction, type Call, route } from '../calls/route.ts';
@@ -180,6 +181,12 @@ export const manageInvitationRoutes = [
       'redirect_url_not_allowed',
       'rate_limited',
     ],
+    authorize: (call) =>
+      beforeReplay(call, async (tx) => {
+        const { grant, userId } = await getInvitation(tx, call, call.params.invitationId);
+        checkMayGrant(call, grant);
+        await checkManagerReach(tx, call, { orgId: call.orgId, userId }, [grant]);
+      }),
     handler: async (call) => {
       const { params, body } = call;
       const app = await namedAppOf(call);

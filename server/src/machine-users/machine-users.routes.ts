@@ -87,9 +87,11 @@ export const machineUserRoutes = [
     body: createMachineUser,
     response: { status: 201, description: 'The machine user is created.', body: machineUserCreated },
     errors: ['machine_user_name_taken'],
+    authorize: ({ actor, body, services }) => {
+      if (exceedAll(body.scopes ?? [])) requireAuthentication(actor, recently(1), services.clock.now());
+    },
     handler: (call) => {
       const { services, appId, body } = call;
-      if (exceedAll(body.scopes ?? [])) requireAuthentication(call.actor, recently(1), call.services.clock.now());
       const id = services.ids.next();
       const { clientSecret, stored } = makeSecret(services, 'gh_m_');
       return mutate(call, async (tx) => {

@@ -5,7 +5,9 @@ import { accepting, overOrganization, overOrganizationInHeader, type Principal }
 import { policyRefusal } from '../access/organization-policy.ts';
 import { relationThroughOrganizations } from '../access/relations.ts';
 import { ApiError } from '../http/errors.ts';
+import { emailKey } from '../http/email-address.ts';
 import { id } from '../http/fields.ts';
+import { beforeReplay } from '../calls/before-replay.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { grantOrInvite, type Proposal } from '../invitations/grant-or-invite.ts';
@@ -13,10 +15,10 @@ import { settleInvitations } from '../invitations/invitations.store.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { resolveRole, resolveRoles } from '../roles/roles.store.ts';
-import { lockUser } from '../users/users.store.ts';
+import { findUserIdByEmail, lockUser } from '../users/users.store.ts';
 import { addUser, memberParams, granted, inviteManager, inviteMember, userAdded } from './members.schema.ts';
 import { claimNote, findLacking, type Grant, grantName, grantToMember } from './members.store.ts';
-import { checkManagerReach } from './reach.ts';
+import { checkManagerReach, isManagerOnly } from './reach.ts';
 
 interface Invitee {
   readonly email: string;
@@ -86,6 +88,9 @@ const inviteRoute = (noun: 'manager' | 'owner', operationId: string, grant: Gran
   });
 };
 
+/** An id that no user has. */
+const nobody = '0';
+
 const mayAddMembers: Principal[] = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'];
 
 export const memberRoutes = [
@@ -115,6 +120,14 @@ export const memberRoutes = [
       body: granted('InviteMemberResult', 'Member invited'),
     },
     errors: ['user_not_active', 'unknown_role', 'redirect_url_not_allowed', 'rate_limited'],
+    authorize: (call) =>
+      beforeReplay(call, async (tx) => {
+        const { appId, orgId, body } = call;
+        if (!isManagerOnly(call)) return;
+        const role = await resolveRole(tx, appId, orgId, body.role);
+        const userId = (await findUserIdByEmail(tx, appId, emailKey(body.email))) ?? nobody;
+        await checkManagerReach(tx, call, { orgId, userId }, [{ kind: 'ROLE', role }]);
+      }),
     handler: (call) =>
       grantTo(
         call,
@@ -145,6 +158,15 @@ export const memberRoutes = [
     body: addUser,
     response: { status: 200, description: 'The roles are added.', body: userAdded },
     errors: ['user_not_found', 'user_not_active', 'unknown_role'],
+    authorize: (call) =>
+      beforeReplay(call, async (tx) => {
+        const { appId, orgId, params, body } = call;
+        await checkVisible(tx, call, params.userId);
+        if (!isManagerOnly(call)) return;
+        const roles = await resolveRoles(tx, appId, orgId, [...new Set(body.roles)]);
+        const grants = roles.map((role): Grant => ({ kind: 'ROLE', role }));
+        await checkManagerReach(tx, call, { orgId, userId: params.userId }, grants);
+      }),
     handler: (call) => {
       const { services, appId, orgId, params, body } = call;
       return mutate(call, async (tx) => {

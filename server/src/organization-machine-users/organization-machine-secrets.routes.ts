@@ -1,5 +1,6 @@
 import { accepting, overOrganization } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
+import { beforeReplay } from '../calls/before-replay.ts';
 import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
 import { ApiError } from '../http/errors.ts';
@@ -17,7 +18,7 @@ import {
   organizationMachineUserParams,
   secretConfirmed,
 } from './organization-machine-users.schema.ts';
-import { lockOrganizationMachine } from './organization-machine-users.store.ts';
+import { findOrganizationMachine, lockOrganizationMachine } from './organization-machine-users.store.ts';
 import { tellMaker } from './tell-maker.ts';
 
 const targetOf = (id: string) => ({ kind: 'organization_machine', id });
@@ -48,9 +49,15 @@ export const organizationMachineSecretRoutes = [
       'machine_secret_limit_exceeded',
       'access_denied',
     ],
-    handler: async (call) => {
-      const { appId, orgId, params, body, services } = call;
+    authorize: async (call) => {
       await requireEnabled(call);
+      await beforeReplay(call, async (tx) => {
+        const machine = await findOrganizationMachine(tx, call.appId, call.params);
+        if (machine) checkMayGive(call, machine);
+      });
+    },
+    handler: (call) => {
+      const { appId, orgId, params, body, services } = call;
       const secret = makeSecret(services, 'gh_o_', body);
       return mutate(call, async (tx) => {
         const createdBy = await lockMaker(tx, call);
@@ -88,9 +95,9 @@ export const organizationMachineSecretRoutes = [
       'machine_secret_not_found',
       'access_denied',
     ],
-    handler: async (call) => {
+    authorize: requireEnabled,
+    handler: (call) => {
       const { appId, orgId, params, actor, services } = call;
-      await requireEnabled(call);
       const { id: userId } = signedIn(actor).user;
       return mutate(call, async (tx) => {
         await lockMaker(tx, call);

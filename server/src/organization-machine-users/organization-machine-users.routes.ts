@@ -119,13 +119,16 @@ export const organizationMachineUserRoutes = [
       'unknown_role',
       'access_denied',
     ],
-    handler: async (call) => {
-      const { services, appId, orgId, body } = call;
+    authorize: async (call) => {
       await requireEnabled(call);
+      const { roles = [], managerRoles = [] } = call.body;
+      checkMayGive(call, { roles, isManager: managerRoles.length > 0 });
+    },
+    handler: (call) => {
+      const { services, appId, orgId, body } = call;
       const { userName, managerRoles = [] } = body;
       const keys = [...new Set(body.roles ?? [])];
       const isManager = managerRoles.length > 0;
-      checkMayGive(call, { roles: keys, isManager });
       const id = services.ids.next();
       const { clientSecret, stored } = makeSecret(services, 'gh_o_');
       return mutate(call, async (tx) => {

@@ -13,19 +13,14 @@ import { createOrganization, organizationCreated } from './organizations.schema.
 import { countOrganizationsCreatedBy, insertCreator, insertOrganization } from './organizations.store.ts';
 
 /**
- * The caller, if they may create an organization in this app.
+ * Checks that the caller may create an organization in this app.
  *
- * @returns the id of the user, and how many organizations one user may create
- * @throws ApiError `organization_creation_disabled`, `account_unclaimed`, `rate_limited`
+ * @throws ApiError `organization_creation_disabled`, `account_unclaimed`
  */
-async function requireCreator(call: Call): Promise<{ userId: string; most: number }> {
-  const { user } = signedIn(call.actor);
+async function requireCreator(call: Call): Promise<void> {
   const { settings } = await namedAppOf(call);
   if (!settings.usersMayCreateOrganizations) throw new ApiError('organization_creation_disabled');
-  if (!user.isEmailClaimed) throw new ApiError('account_unclaimed');
-  // Refused attempts count, too: a refusal tells whether an organization of this name exists.
-  await takeLimit(call, 'organizationsPerUserPerDay', user.id);
-  return { userId: user.id, most: settings.organizationsPerUser };
+  if (!signedIn(call.actor).user.isEmailClaimed) throw new ApiError('account_unclaimed');
 }
 
 export const createOrganizationRoutes = [
@@ -52,9 +47,13 @@ export const createOrganizationRoutes = [
       'metadata_limit_exceeded',
       'rate_limited',
     ],
+    authorize: requireCreator,
     handler: async (call) => {
       const { appId, body, services } = call;
-      const { userId, most } = await requireCreator(call);
+      const userId = signedIn(call.actor).user.id;
+      const { organizationsPerUser: most } = (await namedAppOf(call)).settings;
+      // Refused attempts count, too: a refusal tells whether an organization of this name exists.
+      await takeLimit(call, 'organizationsPerUserPerDay', userId);
       const { name, metadata = {}, customRoles = [] } = body;
       checkMetadataLimit(metadata);
       const orgId = services.ids.next();
