@@ -249,10 +249,3 @@ export async function touchApiKey(db: Queryable, appId: string, id: string, now:
       SELECT app_id, id FROM api_keys WHERE app_id = ${appId} AND id = ${id} FOR NO KEY UPDATE SKIP LOCKED)
     UPDATE api_keys k SET last_used_at = ${now} FROM used WHERE k.app_id = used.app_id AND k.id = used.id`);
 }
-
-/** Ends one key that a user created: a personal key, or a key of an organization. */
-export async function deleteKeyMadeBy(tx: Tx, appId: string, userId: string, id: string): Promise<void> {
-  await tx.query(sql`
-    DELETE FROM api_keys
-    WHERE app_id = ${appId} AND id = ${id} AND ${userId}::bigint IN (user_id, maker_id, admin_id)`);
-}

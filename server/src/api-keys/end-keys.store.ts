@@ -96,3 +96,18 @@ export const releaseKeysOfSuperAdmin = (tx: Tx, appId: string, userId: string, n
       WHERE k.app_id = ${appId} AND k.admin_id = ${userId} RETURNING *),
     ended AS (SELECT * FROM changed WHERE maker_id IS NULL)`,
   );
+
+/**
+ * Deletes a key whose creator reports that somebody else created it, also if another owner has adopted the key.
+ *
+ * @returns undefined if the key no longer exists
+ */
+export async function deleteReportedKey(tx: Tx, appId: string, id: string, now: Date): Promise<EndedKey | undefined> {
+  const [key] = await endKeys(
+    tx,
+    appId,
+    now,
+    sql`ended AS (DELETE FROM api_keys WHERE app_id = ${appId} AND id = ${id} RETURNING *)`,
+  );
+  return key;
+}

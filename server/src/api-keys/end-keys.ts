@@ -3,7 +3,13 @@ import type { Call } from '../calls/route.ts';
 import type { Tx } from '../db/db.ts';
 import { notifyOwners } from '../members/notify-owners.ts';
 import { listOwners } from '../members/owners.store.ts';
-import { deleteAndReleaseKeys, deletePersonalKeys, type EndedKey, releaseKeysOfSuperAdmin } from './end-keys.store.ts';
+import {
+  deleteAndReleaseKeys,
+  deletePersonalKeys,
+  deleteReportedKey,
+  type EndedKey,
+  releaseKeysOfSuperAdmin,
+} from './end-keys.store.ts';
 
 type Context = Pick<Call, 'services' | 'appId'>;
 
@@ -69,4 +75,22 @@ export async function endKeysOfFormerSuperAdmin(tx: Tx, context: Context, userId
   const ended = await releaseKeysOfSuperAdmin(tx, appId, userId, services.clock.now());
   await notifyOfAdoption(tx, context, ended);
   return eventsOf(ended);
+}
+
+/**
+ * Deletes a key whose creator reports that somebody else created it, also if another owner has adopted the key.
+ * Notifies the owners about a key of the organization.
+ *
+ * @param id from the "not me" link, which only the creator of the key gets
+ * @returns the event of the key, if it still existed
+ */
+export async function endReportedKey(tx: Tx, context: Context, id: string): Promise<ChangeEvent[]> {
+  const { services, appId } = context;
+  const key = await deleteReportedKey(tx, appId, id, services.clock.now());
+  if (!key) return [];
+  const { orgId, organizationName, name: keyName, isPersonal } = key;
+  const content = { orgId, organizationName, keyName };
+  const owners = isPersonal ? [] : await listOwners(tx, appId, orgId);
+  await notifyOwners(tx, context, owners, 'credential_reported', () => content);
+  return [{ action: 'api_key.revoked', target: { kind: 'api_key', id }, orgId }];
 }

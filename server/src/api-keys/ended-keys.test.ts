@@ -224,6 +224,69 @@ describe('a key that a super admin created in an organization', () => {
   });
 });
 
+describe('the "not me" link about a key of the organization', () => {
+  const linkIn = async ({ email }: Person, purpose: string) => {
+    const mail = (await world.mails(email)).find((one) => one.purpose === purpose);
+    return /#(gh_n_[\w-]+)/.exec(mail?.text ?? '')?.[1] ?? '';
+  };
+  const report = async (token: string, of = world) => {
+    const url = '/v1/authentication/users/email/verification/rejection';
+    return of.call('POST', url, { body: { token } });
+  };
+  const adopt = async (by: Person) =>
+    withStatus(200, await world.call('POST', `${keysOf(orgId)}/${made.id}/adopt`, { token: by.token }));
+  const reportMails = async ({ email }: Person) =>
+    (await world.mails(email)).filter(({ purpose }) => purpose === 'credential_reported');
+
+  test.each<[what: string, before: () => Promise<unknown>]>([
+    ['deletes the key', () => Promise.resolve()],
+    ['deletes the key that another owner has adopted', () => adopt(owner)],
+    [
+      'deletes the key that another owner has adopted after the creator left',
+      async () => {
+        await world.call('DELETE', `/v1/authentication/users/me/organizations/${orgId}`, { token: former.token });
+        await adopt(owner);
+      },
+    ],
+  ])('%s, and the owners are notified', async (_, before) => {
+    await before();
+    const link = await linkIn(former, 'api_key_created');
+    expect((await report(link)).statusCode).toBe(200);
+    expect(await isActive(made)).toBe(false);
+    expect(await listed()).toEqual([]);
+    const revoked = (await keyEvents()).findLast(({ target }) => target.id === made.id);
+    expect(revoked).toMatchObject({ action: 'api_key.revoked', by: bySelf() });
+    expect((await reportMails(owner)).map(({ text }) => text.includes('nightly export'))).toEqual([true]);
+    expect((await report(link)).statusCode).toBe(200);
+    expect(await reportMails(owner)).toHaveLength(1);
+  });
+
+  test('does not delete another key of the organization', async () => {
+    const other = await organizationKey(world, owner, orgId);
+    await report(await linkIn(former, 'api_key_created'));
+    expect(await isActive(other)).toBe(true);
+  });
+
+  test('of another app is refused', async () => {
+    const link = await linkIn(former, 'api_key_created');
+    expect((await report(link, await createWorld(app))).statusCode).toBe(400);
+    expect(await isActive(made)).toBe(true);
+  });
+
+  test('is not sent to the owner who adopts the key, whose reports do not delete it', async () => {
+    await adopt(owner);
+    expect(await linkIn(owner, 'api_key_created')).toBe('');
+    await reportNewDevice(owner);
+    expect(await isActive(made)).toBe(true);
+  });
+
+  test('about a personal key notifies no owner', async () => {
+    await personalKey(world, former, orgId);
+    await report(await linkIn(former, 'api_key_created'));
+    expect([await reportMails(owner), await isActive(made)]).toEqual([[], true]);
+  });
+});
+
 test('keys in other organizations are not affected when somebody leaves one', async () => {
   const otherOrgId = await world.organization(former);
   const options = { token: world.admin.token, orgId: otherOrgId, body: { roles: ['reader'] } };

@@ -107,6 +107,11 @@ export const mailPurposes = {
   /** To the owner or super admin who created a secret. */
   /** To the owners of an organization: keys are refused, because their creator has no rights there any more. */
   api_keys_need_adoption: { fields: ['organizationName', 'keyName'], details: ['keyName'] },
+  /** To the owners of an organization: a key or secret was deleted, because its creator reported "not me". */
+  credential_reported: {
+    fields: ['organizationName', 'keyName', 'machineUser'],
+    details: ['keyName', 'machineUser'],
+  },
   machine_secret_created: {
     fields: ['organizationName', 'machineUser', ...circumstances],
     details: ['organizationName', 'machineUser', ...circumstances],

@@ -180,6 +180,16 @@ export const arabic: Words = {
       action: 'فتح {{brandName}}',
       note: 'تصل هذه الرسالة إلى جميع مالكي {{organizationName}}.',
     },
+    credential_reported: {
+      subject: 'حُذفت بيانات اعتماد لدى {{organizationName}} في {{brandName}}',
+      heading: 'حُذفت بيانات اعتماد',
+      body:
+        'أبلغ صاحب الحساب الذي أُنشئت به بيانات اعتماد لدى {{organizationName}} أن شخصًا آخر هو من أنشأها. ' +
+        'حُذفت هذه البيانات، حتى لو كان مالك آخر قد تولّاها. لن تعمل البرامج التي تستخدمها بعد الآن.\n\n' +
+        'راجع الأعضاء ومفاتيح API ومستخدمي الآلة لدى {{organizationName}}، وأنشئ بيانات اعتماد جديدة عند الحاجة.',
+      action: 'فتح {{brandName}}',
+      note: 'تصل هذه الرسالة إلى جميع مالكي {{organizationName}}.',
+    },
     machine_secret_created: {
       subject: 'أُنشئ سرّ لمستخدم الآلة {{machineUser}} في {{brandName}}',
       heading: 'أُنشئ سرّ جديد',

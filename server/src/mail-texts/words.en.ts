@@ -188,6 +188,17 @@ export const english: Words = {
       action: 'Open {{brandName}}',
       note: 'All owners of {{organizationName}} get this mail.',
     },
+    credential_reported: {
+      subject: 'A credential of {{organizationName}} was deleted at {{brandName}}',
+      heading: 'A credential was deleted',
+      body:
+        'The person whose account created a credential of {{organizationName}} reported that it was somebody else. ' +
+        'The credential was deleted, even if another owner had taken it over. Programs that use it no longer work.' +
+        '\n\nCheck the members, API keys and machine users of {{organizationName}}. Create a new credential if you ' +
+        'need one.',
+      action: 'Open {{brandName}}',
+      note: 'All owners of {{organizationName}} get this mail.',
+    },
     machine_secret_created: {
       subject: 'A secret was created for {{machineUser}} at {{brandName}}',
       heading: 'A secret was created',

@@ -15,7 +15,8 @@ export const notMeRoutes = [
       'mail: rejects the sign-up if the account is not claimed. Password, sessions, identities, devices and codes ' +
       'become void, and the address becomes unverified. Id, address and memberships are kept. At most two sign-ups ' +
       'of one account can be rejected a day. Mail about a new device: ends that session. Mail about a new identity, ' +
-      'API key, second factor, password or machine secret: removes it and ends all sessions. A second factor that ' +
+      'API key, second factor, password or machine secret: removes it and ends all sessions. An API key or secret of ' +
+      'an organization is removed even if another owner has adopted or confirmed it. A second factor that ' +
       'was used is removed only within a day. Mail about a removed factor, or about used or replaced recovery codes: ' +
       'ends all sessions. All other mails also end all personal API keys and start a password reset. Mail about a ' +
       'requested removal of second factors: only cancels the removal. The links are valid for 30 days.',

@@ -1,5 +1,4 @@
-import { deleteKeyMadeBy } from '../api-keys/api-keys.store.ts';
-import { endPersonalKeys } from '../api-keys/end-keys.ts';
+import { endPersonalKeys, endReportedKey } from '../api-keys/end-keys.ts';
 import { byUser } from '../accounts/claim-account.ts';
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
@@ -12,7 +11,7 @@ import { ApiError } from '../http/errors.ts';
 import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { takeLimitWithin } from '../calls/take-limit.ts';
-import { deleteSecretCreatedBy } from '../organization-machine-users/organization-machine-secrets.store.ts';
+import { endReportedSecret } from '../organization-machine-users/former-owners.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { emailKey } from '../http/email-address.ts';
 import { insertPasswordResetRequest } from '../accounts/password-reset-requests.store.ts';
@@ -42,8 +41,9 @@ async function rejectSignUp(tx: Tx, call: Call, user: User): Promise<ChangeEvent
 }
 
 /**
- * Removes the rejected session or credential. Also ends all sessions after a rejected credential, because it may have
- * been used to sign in. Personal API keys end in every case, because they may have been created with the
+ * Removes the rejected session or credential. A credential of an organization is removed even if another owner has
+ * taken it over, because a stranger may have a copy. Also ends all sessions after a rejected credential, because it
+ * may have been used to sign in. Personal API keys end in every case, because they may have been created with the
  * rejected session.
  */
 async function remove(tx: Tx, call: Call, { kind, userId, subject }: NotMeToken): Promise<ChangeEvent[]> {
@@ -55,9 +55,9 @@ async function remove(tx: Tx, call: Call, { kind, userId, subject }: NotMeToken)
   }
   const isRejected = (passwordHash: string) => fingerprintOf(passwordHash) === subject;
   if (kind === 'identity') await unlinkIdentity(tx, appId, userId, subject);
-  if (kind === 'api_key') await deleteKeyMadeBy(tx, appId, userId, subject);
+  if (kind === 'api_key') ended.push(...(await endReportedKey(tx, call, subject)));
   if (kind === 'factor') await deleteRejectedFactors(tx, appId, userId, subject, services.clock.now());
-  if (kind === 'machine_secret') await deleteSecretCreatedBy(tx, appId, userId, subject);
+  if (kind === 'machine_secret') ended.push(...(await endReportedSecret(tx, call, subject)));
   if (kind === 'password') await removePassword(tx, appId, userId, isRejected, services.clock.now());
   await deleteSessions(tx, appId, userId);
   return ended;

@@ -275,6 +275,23 @@ test('the creator is notified of a new secret, and rejects it by the link of the
   expect(me.statusCode).toBe(401);
 });
 
+test('the link deletes a secret that another owner has confirmed, and the owners are notified', async () => {
+  const mail = await world.mail(former.email);
+  const [, token = ''] = /#(gh_n_m[\w-]+)/.exec(mail.text) ?? [];
+  await demote();
+  expect((await confirm()).statusCode).toBe(200);
+  const bearer = (await getToken()).json<{ token: string }>().token;
+  const url = '/v1/authentication/users/email/verification/rejection';
+  for (const _ of [1, 2]) expect((await world.call('POST', url, { body: { token } })).statusCode).toBe(200);
+  expect(await outcome()).toBe('401 invalid_client');
+  expect((await world.call('GET', organizationUrl(), { token: bearer })).statusCode).toBe(401);
+  const mails = (await world.mails(owner.email)).filter(({ purpose }) => purpose === 'credential_reported');
+  expect(mails.map(({ text }) => text.includes('exporter'))).toEqual([true]);
+  const audit = await world.call('GET', `${organizationUrl()}/audit-events?pageSize=9`, { token: owner.token });
+  const { events } = audit.json<{ events: { action: string }[] }>();
+  expect(events.filter(({ action }) => action === 'organization_machine_secret.deleted')).toHaveLength(1);
+});
+
 test('the link of another user’s mail does not reject it', async () => {
   await world.organizationMachine(orgId, { by: owner.token });
   const mail = await world.mail(owner.email);

@@ -3,7 +3,7 @@ import type { Call } from '../calls/route.ts';
 import type { Tx } from '../db/db.ts';
 import { notifyOwners } from '../members/notify-owners.ts';
 import { listOwners } from '../members/owners.store.ts';
-import type { DeletedSecret } from './organization-machine-secrets.store.ts';
+import { type DeletedSecret, deleteReportedSecret } from './organization-machine-secrets.store.ts';
 import { scheduleEnd, type ScheduledEnd } from './former-owners.store.ts';
 
 /** The event of a secret that was deleted because its creator no longer vouches for it. */
@@ -55,4 +55,20 @@ export async function endSecretsOfFormerOwner(
     orgId,
     changes: [`secret.${secretId}`],
   }));
+}
+
+/**
+ * Deletes a secret whose creator reports that somebody else created it, also if another owner has confirmed the secret.
+ * Notifies the owners.
+ *
+ * @param id from the "not me" link, which only the creator of the secret gets
+ * @returns the event of the secret, if it still existed
+ */
+export async function endReportedSecret(tx: Tx, call: Call, id: string): Promise<ChangeEvent[]> {
+  const secret = await deleteReportedSecret(tx, call.appId, id);
+  if (!secret) return [];
+  const { orgId, organizationName, userName: machineUser } = secret;
+  const content = { orgId, organizationName, machineUser };
+  await notifyOwners(tx, call, await listOwners(tx, call.appId, orgId), 'credential_reported', () => content);
+  return [toDeletedSecretEvent(secret)];
 }

@@ -158,9 +158,12 @@ async function deleteSecrets(tx: Tx, appId: string, which: Sql): Promise<Deleted
 export const deleteSecretsCreatedBy = (tx: Tx, appId: string, userId: string): Promise<DeletedSecret[]> =>
   deleteSecrets(tx, appId, sql`created_by_user_id = ${userId}`);
 
-/** Deletes one secret that a user created, if it still exists. */
-export async function deleteSecretCreatedBy(tx: Tx, appId: string, userId: string, secretId: string): Promise<void> {
-  await tx.query(sql`
-    DELETE FROM organization_machine_secrets
-    WHERE app_id = ${appId} AND created_by_user_id = ${userId} AND id = ${secretId}`);
+/**
+ * Deletes a secret whose creator reports that somebody else created it, also if another owner has confirmed the secret.
+ *
+ * @returns undefined if the secret no longer exists
+ */
+export async function deleteReportedSecret(tx: Tx, appId: string, id: string): Promise<DeletedSecret | undefined> {
+  const [secret] = await deleteSecrets(tx, appId, sql`id = ${id}`);
+  return secret;
 }

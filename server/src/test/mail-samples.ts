@@ -56,6 +56,7 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
   factors_reset_requested: { effectiveAt: circumstances.time, notMeUrl: notMe.notMeUrl },
   api_key_created: { keyName: 'nightly export', organizationName: 'Jon Doe Inc', ...notMe },
   api_keys_need_adoption: { organizationName: 'Jon Doe Inc', keyName: 'nightly export, website' },
+  credential_reported: { organizationName: 'Jon Doe Inc', keyName: 'nightly export' },
   machine_secret_created: { organizationName: 'Jon Doe Inc', machineUser: 'exporter', ...notMe },
   machine_secrets_end: {
     organizationName: 'Jon Doe Inc',

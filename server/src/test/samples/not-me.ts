@@ -82,12 +82,15 @@ const newFactor = byLink('of a new second factor', async (stage) => {
   return withLinkOf(stage, person, 'factor_added');
 });
 
-const newMachineSecret = byLink('of a new secret of a machine user', async (stage) => {
-  const { world } = stage;
-  const owner = await world.person();
-  await world.organizationMachine(await world.organization(owner), { by: owner.token });
-  return withLinkOf(stage, owner, 'machine_secret_created');
-});
+const newMachineSecret: SampleCall = {
+  ...byLink('of a new secret of a machine user', async (stage) => {
+    const { world } = stage;
+    const owner = await world.person();
+    await world.organizationMachine(await world.organization(owner), { by: owner.token });
+    return withLinkOf(stage, owner, 'machine_secret_created');
+  }),
+  tellsMore: ['organization_machine_secret.deleted'],
+};
 
 /** Sample calls of links in mails. */
 export const samplesOfNotMe: SampleCalls = {
