@@ -30,6 +30,7 @@ const upward: Readonly<Record<string, readonly string[]>> = {
   'factors/reset-factors.routes.ts': ['accounts'],
   'identity-providers/identity-providers.routes.ts': ['federation'],
   'invitations/invitations.routes.ts': ['sign-in', 'accounts'],
+  'machine-users/machine-users.routes.ts': ['api-keys'],
   'members/leave-organization.routes.ts': ['invitations', 'organization-machine-users', 'api-keys'],
   'members/managers.routes.ts': ['invitations', 'organization-machine-users'],
   'members/member-changes.routes.ts': ['invitations', 'organization-machine-users', 'api-keys'],

@@ -97,6 +97,18 @@ export const releaseKeysOfSuperAdmin = (tx: Tx, appId: string, userId: string, n
     ended AS (SELECT * FROM changed WHERE maker_id IS NULL)`,
   );
 
+/** Removes a machine user of the app as maker of keys. @returns the keys, which have no maker any more */
+export const releaseKeysOfMachine = (tx: Tx, appId: string, machineUserId: string, now: Date): Promise<EndedKey[]> =>
+  endKeys(
+    tx,
+    appId,
+    now,
+    sql`
+    ended AS (
+      UPDATE api_keys SET machine_user_id = NULL
+      WHERE app_id = ${appId} AND machine_user_id = ${machineUserId} RETURNING *)`,
+  );
+
 /**
  * Deletes a key whose creator reports that somebody else created it, also if another owner has adopted the key.
  *

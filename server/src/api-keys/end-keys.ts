@@ -8,6 +8,7 @@ import {
   deletePersonalKeys,
   deleteReportedKey,
   type EndedKey,
+  releaseKeysOfMachine,
   releaseKeysOfSuperAdmin,
 } from './end-keys.store.ts';
 
@@ -73,6 +74,18 @@ export async function endKeysOf(tx: Tx, context: Context, userId: string, orgId?
 export async function endKeysOfFormerSuperAdmin(tx: Tx, context: Context, userId: string): Promise<ChangeEvent[]> {
   const { services, appId } = context;
   const ended = await releaseKeysOfSuperAdmin(tx, appId, userId, services.clock.now());
+  await notifyOfAdoption(tx, context, ended);
+  return eventsOf(ended);
+}
+
+/**
+ * Removes a machine user of the app, which is about to be deleted, as maker of keys. Notifies the owners.
+ *
+ * @returns one event for each key
+ */
+export async function endKeysOfMachine(tx: Tx, context: Context, machineUserId: string): Promise<ChangeEvent[]> {
+  const { services, appId } = context;
+  const ended = await releaseKeysOfMachine(tx, appId, machineUserId, services.clock.now());
   await notifyOfAdoption(tx, context, ended);
   return eventsOf(ended);
 }

@@ -287,6 +287,18 @@ describe('the "not me" link about a key of the organization', () => {
   });
 });
 
+test('a key that a machine user of the app created needs adoption after its deletion', async () => {
+  const robot = await world.machine();
+  const key = await organizationKey(world, robot, orgId, { name: 'importer' });
+  expect(await isActive(key)).toBe(true);
+  withStatus(204, await byAdmin('DELETE', `/v1/authorization/machine-users/${robot.machineUserId}`));
+  expect(await isActive(key)).toBe(false);
+  expect(await keyEvents()).toEqual([
+    { action: 'api_key.adoption_required', by: bySuperAdmin(), target: { kind: 'api_key', id: key.id } },
+  ]);
+  expect((await adoptionMails(owner)).map(({ text }) => text.includes('importer'))).toEqual([true]);
+});
+
 test('keys in other organizations are not affected when somebody leaves one', async () => {
   const otherOrgId = await world.organization(former);
   const options = { token: world.admin.token, orgId: otherOrgId, body: { roles: ['reader'] } };

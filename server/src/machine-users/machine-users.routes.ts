@@ -1,3 +1,4 @@
+import { endKeysOfMachine } from '../api-keys/end-keys.ts';
 import { sql } from '../db/db.ts';
 import { overApp } from '../access/access.ts';
 import { allScopes, exceedAll } from '../access/machine-scopes.ts';
@@ -185,8 +186,9 @@ export const machineUserRoutes = [
     handler: (call) =>
       mutate(call, async (tx) => {
         const { machineUserId } = call.params;
+        const ended = await endKeysOfMachine(tx, call, machineUserId);
         await deleteMachineUser(tx, call.appId, machineUserId);
-        return { result: undefined, event: { target: { kind: 'machine', id: machineUserId } } };
+        return { result: undefined, event: [{ target: { kind: 'machine', id: machineUserId } }, ...ended] };
       }),
   }),
 
