@@ -147,6 +147,8 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
     return503OnClosing: false,
     requestTimeout: 30_000,
+    // Node.js looks for requests that take longer only every 30 seconds by default.
+    http: { connectionsCheckingInterval: 5_000 },
     schemaController,
     clientErrorHandler: answerClientError(headers, config.publicUrl),
     frameworkErrors: (error, request, reply) => {

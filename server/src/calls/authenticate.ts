@@ -45,9 +45,13 @@ export function appNameOf(request: FastifyRequest): string {
   return name;
 }
 
-/** Charges the call to the client address, if the route declares it. @throws ApiError `rate_limited` */
+/**
+ * Charges the call to the client address, if the route declares it; once, although a caller may be authenticated twice.
+ *
+ * @throws ApiError `rate_limited`
+ */
 async function limitAddress(services: Services, request: FastifyRequest, { addressLimit }: Route): Promise<void> {
-  const app = addressLimit && (await services.apps.named(request));
+  const app = addressLimit && !request.caller && (await services.apps.named(request));
   if (!app) return;
   const wait = await tryLimit(services, app, addressLimit, addressKey(request.clientAddress));
   if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: wait });

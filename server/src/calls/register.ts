@@ -26,6 +26,8 @@ declare module 'fastify' {
     clientAddress: string;
     /** The authenticated caller. Set by the first hook of the route. */
     caller: Caller | undefined;
+    /** Whether a part of the body was still to come when the caller was authenticated. */
+    isBodyPending: boolean;
     /** The validated request. Set by the last hook before the handler. */
     call: Call | undefined;
     /**
@@ -110,6 +112,14 @@ function refusePrefetch({ headers }: FastifyRequest): void {
     throw new ApiError('prefetch_refused');
 }
 
+/**
+ * Whether the body has not arrived completely. The caller is then authenticated again after the body: otherwise, by
+ * holding back the last byte, somebody could act with a credential that was revoked in the meantime.
+ */
+const isIncomplete = ({ raw }: FastifyRequest): boolean =>
+  // A request from inside the process, which has no connection, does not have the property.
+  (raw as { complete?: boolean }).complete === false;
+
 /** Registers one declared route: authenticate → validate → authorize → handle → serialize through the schema. */
 function register(app: FastifyInstance, services: Services, route: Route): void {
   checkDeclaration(route);
@@ -127,8 +137,10 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
       if (route.changesState) refusePrefetch(request);
       request.clientAddress = await clientAddress(services, request);
       request.caller = await authenticate(services, request, route);
+      request.isBodyPending = isIncomplete(request);
     },
     preHandler: async (request, reply) => {
+      if (request.isBodyPending) request.caller = await authenticate(services, request, route);
       const valid = validate(route, request);
       const call = toCall(services, route, request, reply, valid);
       // Set before the decision on access, so that a refusal can be recorded.
@@ -157,6 +169,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
 export function registerRoutes(app: FastifyInstance, services: Services, routes: readonly Route[]): void {
   app.decorateRequest('clientAddress', '');
   app.decorateRequest('caller', undefined);
+  app.decorateRequest('isBodyPending', false);
   app.decorateRequest('call', undefined);
   app.decorateRequest('decided', false);
   for (const route of routes) register(app, services, route);
