@@ -3,7 +3,7 @@ import fastify, { LogController, type FastifyInstance, type FastifyServerOptions
 import { createAppIds, originAllowedByAnyApp } from './apps/apps.store.ts';
 import { namedApp } from './apps/named-app.ts';
 import { DatabaseFailures } from './database-failures.ts';
-import { TaskRuns } from './calls/task-runs.ts';
+import { TaskRuns } from './task-runs.ts';
 import { backgroundMeasurements } from './platform/background-measurements.ts';
 import { databaseMeasurements } from './platform/database-measurements.ts';
 import { idMeasurements } from './platform/id-measurements.ts';

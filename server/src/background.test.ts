@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBackground } from './background.ts';
 import type { BackgroundTask } from './calls/background-task.ts';
-import { TaskRuns } from './calls/task-runs.ts';
+import { TaskRuns } from './task-runs.ts';
 import { buildTestApp, type TestApp } from './test/setup.ts';
 
 let app: TestApp;

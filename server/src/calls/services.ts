@@ -8,7 +8,7 @@ import type { IdSource } from '../ids.ts';
 import type { Sealer } from '../keys/seal.ts';
 import type { LeasedLimit } from '../limits/leased-limit.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
-import type { TaskRuns } from './task-runs.ts';
+import type { TaskRuns } from '../task-runs.ts';
 import type { PasswordServices } from '../passwords/new-password.ts';
 
 /**

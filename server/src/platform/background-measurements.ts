@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { TaskRuns } from '../calls/task-runs.ts';
+import type { TaskRuns } from '../task-runs.ts';
 
 /** Measures how the background tasks proceed. */
 export const backgroundMeasurements = (runs: TaskRuns) => (registry: Registry) => {
