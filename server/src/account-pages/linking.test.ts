@@ -19,10 +19,11 @@ let visitor: Visitor;
 
 beforeAll(async () => {
   provider = await TestProvider.start();
-  test = await buildTestApp();
+  // Of loopback addresses, the service would accept every page.
+  test = await buildTestApp({ env: { PUBLIC_URL: 'https://id.example' } });
 });
 beforeEach(async () => {
-  world = await createWorld(test);
+  world = await createWorld(test, { settings: { redirectUrls: ['https://app.example.com/start'] } });
   provider.misbehaviour = {};
   provider.person = { sub: 'ada', email: 'ada@example.com', email_verified: true };
   idpId = await registerProvider(world, provider);

@@ -129,11 +129,14 @@ export function chooseUrlTemplate(
   return sent ?? defaultTemplate(config, app, name);
 }
 
+/** The pages below `/apps/{app}/` to which a provider sends people back. */
+export const providerPages = ['provider', 'sign-in', 'account/identities', 'account/identities/link'] as const;
+
 /** Whether a URL is one of the service's own pages to which a provider sends people back. */
 function isOwnPage({ publicUrl }: Config, { name, settings }: Pick<App, 'name' | 'settings'>, url: string): boolean {
   if (!settings.hostedPages || !URL.canParse(url)) return false;
   const { origin, pathname, username, password } = new URL(url);
-  const paths = ['provider', 'sign-in'].map((page) => `/apps/${name}/${page}`);
+  const paths = providerPages.map((page) => `/apps/${name}/${page}`);
   return origin === publicUrl && username + password === '' && paths.includes(pathname);
 }
 

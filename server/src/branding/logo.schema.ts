@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { appName } from '../apps/apps.schema.ts';
 import { text } from '../http/fields.ts';
 import { imageTypes } from './image.ts';
 
@@ -42,7 +43,7 @@ export const logo = z
   .meta({ id: 'Logo', description: 'The logo of an app.' });
 
 export const logoParams = z.strictObject({
-  app: z.string().meta({ description: 'Name of the app.', examples: ['my-app'] }),
+  app: appName,
   hash: z
     .string()
     .regex(/^[0-9a-f]{64}$/, { error: 'Must be a SHA-256 in hexadecimal.' })

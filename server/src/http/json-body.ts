@@ -20,7 +20,7 @@ export const deepestBody = 64;
 const bytes = { quote: 0x22, backslash: 0x5c, openArray: 0x5b, closeArray: 0x5d, openObject: 0x7b, closeObject: 0x7d };
 
 /** Whether JSON text is nested more than `deepestBody` levels deep. Scans bytes, so that nothing is parsed first. */
-function isTooDeep(json: Buffer): boolean {
+export function isTooDeep(json: Buffer): boolean {
   let depth = 0;
   let isInString = false;
   for (let index = 0; index < json.length; index += 1) {

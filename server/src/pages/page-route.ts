@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { publicAccess } from '../access/access.ts';
 import { type Call, noAudit, nothingKept, type Route, route } from '../calls/route.ts';
 import { ApiError, type ErrorCode } from '../http/errors.ts';
+import { normalizeEmail } from '../http/email-address.ts';
 import { endInteraction, isOfInteraction, requireNavigation, requireOwnOrigin } from './interaction.ts';
 import { type Content, sendContent } from './layout.ts';
 import { addressUnderOneName } from './one-name.ts';
@@ -45,8 +46,37 @@ const formValues = z.record(z.string(), z.union([z.string(), z.array(z.string())
   return Object.fromEntries(single.filter(([, value]) => value !== ''));
 });
 
-async function openPage(call: Call<{ app: string }>, form: Form): Promise<PageCall> {
-  const branded = await findShownBranding(call, call.params.app, form);
+/** The values that an address may carry to a page. */
+const linkNames: ReadonlySet<string> = new Set([
+  'return_to',
+  'code_challenge',
+  'organization',
+  'org',
+  'user',
+  'email',
+  'code',
+  'prompt',
+  'notice',
+  'find',
+  'list',
+  'cursor',
+  'intentId',
+  'intentToken',
+]);
+
+/**
+ * The values of an address, which anybody may have written. A page ignores all others, e.g. the fields of its form: a
+ * stranger could otherwise fill in the form, or put a text on the page where an address is shown.
+ */
+function valuesOfLink(form: Form): Form {
+  const known = Object.entries(form).filter(([name]) => linkNames.has(name));
+  return Object.fromEntries(
+    known.filter(([name, value]) => name !== 'email' || normalizeEmail(value ?? '') !== undefined),
+  );
+}
+
+async function openPage(call: Call<{ app: string }>, { path, form }: { path: string; form: Form }): Promise<PageCall> {
+  const branded = await findShownBranding(call, call.params.app, { ...form, isInvitation: path === 'invitation' });
   if (!branded?.app.settings.hostedPages) throw new ApiError('route_not_found');
   if (branded.app.status !== 'ACTIVE') throw new ApiError('app_inactive');
   return new PageCall(call, branded, form);
@@ -108,7 +138,7 @@ export function pageRoutes({ path, name, summary, show, submit, changesState, re
         if (changesState) requireNavigation(call);
         const elsewhere = addressUnderOneName(call, `/apps/${encodeURIComponent(call.params.app)}/${path}`);
         if (elsewhere !== undefined) return redirectTemporarily(call, elsewhere);
-        const page = await openPage(call, call.query);
+        const page = await openPage(call, { path, form: valuesOfLink(call.query) });
         await answer(page, await open(page));
       },
     });
@@ -125,7 +155,7 @@ export function pageRoutes({ path, name, summary, show, submit, changesState, re
       response: { status: 303, description: 'The next page. A form with a fault is shown again.' },
       handler: async (call) => {
         requireOwnOrigin(call);
-        const page = await openPage(call, call.body);
+        const page = await openPage(call, { path, form: call.body });
         if (!isOfInteraction(call, page.app.name, call.body['form_token'])) {
           page.notice = { text: 'expired', isAlert: true };
           return answer(page, shownAgain(await (show?.(page) ?? { redirect: page.href('account') })));

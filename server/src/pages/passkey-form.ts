@@ -1,4 +1,5 @@
 import { originOfPages, relyingPartyFor } from '../apps/relying-party.ts';
+import { isTooDeep } from '../http/json-body.ts';
 import { html, type Html } from '../http/html.ts';
 import type { TextName } from '../page-texts/texts.ts';
 import type { Answer, Problem } from './call-api.ts';
@@ -74,6 +75,7 @@ export function passkeyForm(page: PageCall, asked: PasskeyForm): Html {
 export function credentialOf({ form }: PageCall): object | undefined {
   const text = form[field];
   if (text === undefined) return undefined;
+  if (isTooDeep(Buffer.from(text))) return {};
   try {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? value : {};

@@ -225,6 +225,18 @@ describe('an invitation', () => {
     expect(shownOn(await createVisitor(test).open(link.href))).toEqual(nothing);
   });
 
+  it.each([...publicPages, ...ownPages].filter((page) => page !== 'invitation'))(
+    'an invitation does not show its branding on the page %s',
+    async (page) => {
+      await allowTexts();
+      const { search } = new URL((await invite()).path, 'https://id.example');
+      const person = await world.person();
+      const visitors = [createVisitor(test), await signInOnPages(world, person)];
+      for (const visitor of visitors)
+        expect(shownOn(await visitor.open(`/apps/${world.appName}/${page}${search}`))).toEqual(nothing);
+    },
+  );
+
   it('an invitation with its short code shows the branding of the app: short codes can be guessed', async () => {
     const { path, code } = await invite();
     for (const short of [code, `${code}${'-'.repeat(19)}`]) {

@@ -6,7 +6,7 @@ import {
 } from '../branding/shown-branding.store.ts';
 import type { Call } from '../calls/route.ts';
 import { cookieOf } from '../http/credential.ts';
-import { emailKey } from '../http/email-address.ts';
+import { emailKey, normalizeEmail } from '../http/email-address.ts';
 import { id } from '../http/fields.ts';
 import { codeHash, constantTimeEqual, isLongCode, sha256 } from '../keys/secrets.ts';
 
@@ -21,6 +21,8 @@ interface Asked {
   readonly org?: string | undefined;
   readonly email?: string | undefined;
   readonly code?: string | undefined;
+  /** Whether the page is the one on which an invitation is accepted. */
+  readonly isInvitation?: boolean;
 }
 
 /** Whether the code is a long code of an invitation to the organization. Short codes could be guessed here. */
@@ -35,19 +37,20 @@ function isInvited({ services }: Call, { app, organization }: PossibleBranding, 
 
 /**
  * The app, and the branding of the organization that a page names. The branding is shown only to signed-in members,
- * or with the long code of an invitation. Otherwise any organization could show its branding to strangers under the
- * host of the product.
+ * or with the long code of an invitation on the page where it is accepted. Otherwise any organization could show its
+ * branding to strangers under the host of the product.
  *
  * @returns undefined if there is no such app
  */
 export async function findShownBranding(
   call: Call,
   appName: string,
-  { org, email, code }: Asked,
+  { org, email, code, isInvitation = false }: Asked,
 ): Promise<ShownBranding | undefined> {
   const { db, clock, config } = call.services;
   const token = cookieOf(call.request, 'session-token', { appName, publicUrl: config.publicUrl });
-  const invitation = email !== undefined && code !== undefined && isLongCode(code) ? { email, code } : undefined;
+  const invited = isInvitation && email !== undefined ? normalizeEmail(email) : undefined;
+  const invitation = invited && code !== undefined && isLongCode(code) ? { email: invited, code } : undefined;
   const orgId = id.safeParse(org);
   if (!orgId.success || (token === undefined && !invitation)) {
     const branded = await findBrandedApp(db, appName);

@@ -57,8 +57,9 @@ async function withCode(
   returnTo: string,
   { target, organizationId }: { target: URL; organizationId: string | undefined },
 ): Promise<string | Problem> {
-  const { code_challenge: codeChallenge, organization } = page.goal;
-  if (codeChallenge === undefined) return organization === undefined ? returnTo : target.href;
+  const { code_challenge: codeChallenge } = page.goal;
+  // The parsed address was checked. A browser could read its text in another way, relative to this page.
+  if (codeChallenge === undefined) return target.href;
   const body = { returnTo, codeChallenge, organizationId };
   const answer = await page.api('POST', 'authentication/users/me/exchange-codes', { body });
   if (!answer.ok) return answer.problem;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import type { providerPages } from '../apps/url-template.ts';
 import { ApiError } from '../http/errors.ts';
 import { html, type Html } from '../http/html.ts';
 import { listProviders } from '../identity-providers/identity-providers.store.ts';
@@ -12,8 +13,8 @@ import { afterAttempt } from './second-factor.page.ts';
 export interface ProviderVisit {
   /** The purpose. Results of another purpose are refused, so that a sign-in cannot become a link. */
   readonly purpose: string;
-  readonly successPage: string;
-  readonly failurePage: string;
+  readonly successPage: (typeof providerPages)[number];
+  readonly failurePage: (typeof providerPages)[number];
 }
 
 const signInVisit: ProviderVisit = { purpose: 'intent', successPage: 'provider', failurePage: 'sign-in' };
