@@ -8,7 +8,8 @@ import { describe, expect, it, test } from 'vitest';
 /** The rooms, and the files outside of rooms, from the lowest. A file imports only its own room and earlier ones. */
 const order = `
   http clock.ts database-url.ts smtp-url.ts config-variables.ts config.ts listening.ts second-listener.ts
-  db database-clock.ts database-failures.ts ids.ts counts.ts task-runs.ts metadata.ts promptly.ts in-batches.ts log.ts version.ts
+  task-runs.ts
+  db database-clock.ts database-failures.ts ids.ts counts.ts metadata.ts promptly.ts in-batches.ts log.ts version.ts
   keys limits passwords access calls lists openapi mail-texts page-texts outbox
   apps branding codes email devices search users sessions roles organizations members
   machine-users organization-machine-users api-keys tokens idempotency identity-providers invitations audit
