@@ -664,7 +664,7 @@ export type AppSettings = {
      */
     organizationMachineUsers: boolean;
     /**
-     * Whether organizations may have a look of their own, which only their members and the people they have invited see. While false, pages and mails have the look of the app.
+     * Whether organizations may have branding of their own, which only their members and the people they have invited see. While false, pages and mails have the branding of the app.
      */
     organizationBranding: boolean;
     /**
@@ -811,7 +811,7 @@ export type AuditEventList = {
 };
 
 /**
- * The look of the pages of an app.
+ * The branding of an app.
  */
 export type Branding = {
     /**
@@ -1379,7 +1379,7 @@ export type CreateAppRequest = {
          */
         organizationMachineUsers?: boolean;
         /**
-         * Whether organizations may have a look of their own, which only their members and the people they have invited see. While false, pages and mails have the look of the app.
+         * Whether organizations may have branding of their own, which only their members and the people they have invited see. While false, pages and mails have the branding of the app.
          */
         organizationBranding?: boolean;
         /**
@@ -3426,7 +3426,7 @@ export type Organization = {
 };
 
 /**
- * The look of the pages and mails of an organization. null: the value of the app.
+ * The branding of the pages and mails of an organization. null: the value of the app.
  */
 export type OrganizationBranding = {
     /**
@@ -5098,7 +5098,7 @@ export type UpdateAppRequest = {
          */
         organizationMachineUsers?: boolean;
         /**
-         * Whether organizations may have a look of their own, which only their members and the people they have invited see. While false, pages and mails have the look of the app.
+         * Whether organizations may have branding of their own, which only their members and the people they have invited see. While false, pages and mails have the branding of the app.
          */
         organizationBranding?: boolean;
         /**
@@ -5395,7 +5395,7 @@ export type UpdateAppSettingsRequest = {
      */
     organizationMachineUsers?: boolean;
     /**
-     * Whether organizations may have a look of their own, which only their members and the people they have invited see. While false, pages and mails have the look of the app.
+     * Whether organizations may have branding of their own, which only their members and the people they have invited see. While false, pages and mails have the branding of the app.
      */
     organizationBranding?: boolean;
     /**

@@ -5,7 +5,7 @@ import { newPassword, urlTemplate, verificationCode } from '../users/users.schem
 
 const ignoredOrgId = ignoredField('a password belongs to the user, not to an organization.', '118273645546213376');
 
-/** The current password. Only its length is limited, because password rules may have changed since it was set. */
+/** The current password. Only the length is checked, because the password may be older than the present rules. */
 export const currentPassword = text({ max: 1000 }).meta({
   description: 'The current password of the caller. It may be absent if the session has fresh authentication.',
   examples: ['Password@123JonDoeInc'],

@@ -232,8 +232,8 @@ const settingsShape = {
   }),
   organizationBranding: z.boolean().meta({
     description:
-      'Whether organizations may have a look of their own, which only their members and the people they have invited ' +
-      'see. While false, pages and mails have the look of the app.',
+      'Whether organizations may have branding of their own, which only their members and the people they have ' +
+      'invited see. While false, pages and mails have the branding of the app.',
     examples: [false],
   }),
   mfa: mfaSettings,

@@ -27,7 +27,7 @@ export const brandingRoutes = [
     operationId: 'getBranding',
     tag: 'authorization',
     summary: 'Get the branding of the app',
-    description: 'Returns the look of the hosted pages and mails of the app. null stands for a default.',
+    description: 'Returns the branding of the hosted pages and mails of the app. null stands for a default.',
     access: accepting({ accessToken: true }, overApp('SUPER_ADMIN')),
     response: { status: 200, description: 'The branding.', body: branding },
     handler: async (call) => toBranding(await namedAppOf(call), await findAppLook(call.services.db, call.appId)),
@@ -40,7 +40,7 @@ export const brandingRoutes = [
     tag: 'authorization',
     summary: 'Change the branding of the app',
     description:
-      'Changes the look of the hosted pages and mails of the app, effective from the next page on. A colour is ' +
+      'Changes the branding of the hosted pages and mails of the app, effective from the next page on. A colour is ' +
       'refused if text in it cannot be read on the backgrounds of the pages; `nearestColors` has the nearest shade ' +
       'that can.',
     access: overApp('SUPER_ADMIN'),

@@ -130,7 +130,7 @@ export const appShape = {
 /** The stored branding of an app, except the values that are stored with the settings. */
 export type AppLook = Look & Pick<z.output<z.ZodObject<typeof appShape>>, 'methods'>;
 
-export const branding = z.object(appShape).meta({ id: 'Branding', description: 'The look of the pages of an app.' });
+export const branding = z.object(appShape).meta({ id: 'Branding', description: 'The branding of an app.' });
 
 export const updateBranding = patchOf(appShape).meta({
   id: 'UpdateBrandingRequest',

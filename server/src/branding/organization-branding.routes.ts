@@ -93,7 +93,7 @@ export const organizationBrandingRoutes = [
     operationId: 'updateOrganizationBranding',
     summary: 'Change the branding of an organization',
     description:
-      'Changes the look of the pages and mails of the organization. Only its members and the people it has invited ' +
+      'Changes the branding of pages and mails of the organization. Only its members and the people it has invited ' +
       'see it. The app must have the setting `organizationBranding`. Name, texts and links are shown only after a ' +
       'super admin has set `textsAllowed`, which others cannot set. Colours are checked as for the app. With ' +
       'If-Match the change applies only to that version of the organization.',

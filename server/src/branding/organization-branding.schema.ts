@@ -30,7 +30,7 @@ export type OrganizationLook = Look & Pick<z.output<z.ZodObject<typeof ownShape>
 
 export const organizationBranding = z.object(organizationShape).meta({
   id: 'OrganizationBranding',
-  description: 'The look of the pages and mails of an organization. null: the value of the app.',
+  description: 'The branding of the pages and mails of an organization. null: the value of the app.',
 });
 
 export type OrganizationBranding = Readonly<z.output<typeof organizationBranding>>;

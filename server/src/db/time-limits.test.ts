@@ -183,7 +183,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('time limits of 
       expect(await db.query(sql`SELECT name FROM pg_prepared_statements`)).toEqual([]);
     });
 
-    it('a transaction is done again', async () => {
+    it('a transaction is repeated', async () => {
       await open({ poolSize: 1 });
       await db.query(statement);
       await db.query(sql`DEALLOCATE ALL`);

@@ -171,7 +171,7 @@ export const invitationColumns = (appId: string, orgId: string, now: Date): Sql 
   EXISTS (SELECT FROM mails m WHERE m.app_id = ${appId} AND m.invitation_id = i.id AND ${isDelayed(now)})
     AS is_mail_delayed`;
 
-/** Revokes an invitation. @returns false if it was no longer pending */
+/** Revokes an invitation. @returns false if the invitation is not pending */
 export async function revokeInvitation(
   tx: Tx,
   appId: string,

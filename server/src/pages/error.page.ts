@@ -44,7 +44,7 @@ export async function sendErrorPage(
 ): Promise<void> {
   if (error.status >= 500) request.log.error({ err: error.cause ?? error }, error.message);
   const branded = await findShownApp(db, error, request.url).catch((cause: unknown) => {
-    request.log.warn({ err: cause }, 'the error page is shown without the look of the app');
+    request.log.warn({ err: cause }, 'the error page is shown without the branding of the app');
     return undefined;
   });
   const language = languageOfBrowser(request.headers['accept-language']) ?? branded?.app.settings.language ?? 'en';

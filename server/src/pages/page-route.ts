@@ -122,7 +122,7 @@ export function pageRoutes({ path, name, summary, show, submit, changesState, re
     url: `/apps/:app/${path}`,
     tag: 'platform',
     summary,
-    description: 'A page for people, in the look of the app.',
+    description: 'A page for people, with the branding of the app.',
     access: publicAccess({ app: 'in-path' }),
     hidden: true,
     page: true,

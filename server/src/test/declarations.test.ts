@@ -17,7 +17,7 @@ const sound = route({
   summary: 'Do nothing',
   description: 'Does nothing.',
   access: overOrganization('change', 'ORG_OWNER'),
-  audit: noAudit('It does nothing.'),
+  audit: noAudit('The route does nothing.'),
   params: organizationParams,
   response: { status: 204, description: 'Nothing was done.' },
   handler: () => {},

@@ -16,7 +16,7 @@ export interface Person {
 }
 
 export interface People {
-  /** Signs a person up. By default verifies the address with the code of the mail. */
+  /** Signs a person up. By default, the person verifies the address with the code of the mail. */
   person(options?: { email?: string; verified?: boolean }): Promise<Person>;
   signIn(email: string): Promise<Person>;
   /** Re-authenticates, so that the session counts as fresh. */
