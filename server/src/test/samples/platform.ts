@@ -124,6 +124,7 @@ export const samplesOfPlatform: SampleCalls = {
   getPageScript: page({ file: assetUrl('passkeys.js').split('/').at(-1) ?? '' }),
   getDocsAsset: page({ file: assetUrl('docs.js').split('/').at(-1) ?? '' }),
   listErrorPages: page(),
+  listErrorPagesAsMarkdown: page(),
   showErrorPage: page({ code: 'validation_failed' }),
   showErrorPageAsMarkdown: page({ code: 'validation_failed' }),
 };
