@@ -187,3 +187,27 @@ test('the audit and the invitations of a deleted user keep only the id of the us
   expect(tablesHolding(left, [userId])).toEqual(['audit_events', 'invitations']);
   expect(await shares()).toEqual([]);
 });
+
+test('wrong codes that other people sent without an account stay counted', async () => {
+  const elsewhere = (ip: string) => ({ 'x-forwarded-for': ip });
+  const [hers, theirs] = ['198.51.100.1', '198.51.100.2'];
+  const person = await world.person();
+  const other = await world.person();
+  for (const [{ email: of }, ip] of [
+    [person, hers],
+    [other, theirs],
+  ] as const) {
+    const body = { email: of, password };
+    await world.call('POST', '/v1/authentication/users/sessions', { body, headers: elsewhere(ip) });
+    const wrong = { email: 'nobody@else.example', verificationCode: 'AAAAAAA', newPassword: password };
+    await world.call('PUT', '/v1/authentication/users/password', { body: wrong, headers: elsewhere(ip) });
+  }
+  const counted = async () => {
+    const rows = await app.db.query<{ address: string }>(sql`
+      SELECT address FROM code_tries_in_vain WHERE app_id = ${world.appId} AND address LIKE '198.51.100.%'`);
+    return rows.map((row) => row.address).toSorted((one, two) => one.localeCompare(two));
+  };
+  expect(await counted()).toEqual([hers, theirs]);
+  await world.call('DELETE', `/v1/authorization/users/${person.userId}`, { token: world.admin.token });
+  expect(await counted()).toEqual([theirs]);
+});

@@ -390,6 +390,13 @@ describe('members from before there was a search', () => {
     expect(elsewhere).toEqual([]);
   });
 
+  it('are not taken for indexed when another member joins', async () => {
+    await forget();
+    await world.member(orgId);
+    expect(await unsearchable()).not.toEqual([]);
+    expect(await found({ name: 'josé' })).toEqual(['jose']);
+  });
+
   it('are indexed in the background, and by searches at the same time', async () => {
     await forget();
     const signal = new AbortController().signal;

@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
 import { sql } from '../db/db.ts';
+import { type BarrierDb, barrierDb } from '../test/barrier-db.ts';
+import { openTestDatabase } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 import type { OrganizationMachine } from '../test/world/machines.ts';
 
 const dayMs = 24 * 3_600_000;
 
+let db: BarrierDb;
 let app: TestApp;
 let world: World;
 /** Stays an owner. */
@@ -15,7 +18,10 @@ let former: Person;
 let orgId: string;
 let machine: OrganizationMachine;
 
-beforeAll(async () => void (app = await buildTestApp()));
+beforeAll(async () => {
+  db = barrierDb(await openTestDatabase());
+  app = await buildTestApp({ db });
+});
 beforeEach(async () => {
   world = await createWorld(app, { settings: { organizationMachineUsers: true } });
   owner = await world.person();
@@ -254,6 +260,17 @@ describe('races', () => {
     const rows = await app.db.query<{ confirm_by: Date | null }>(sql`
       SELECT confirm_by FROM organization_machine_secrets WHERE created_by_user_id = ${former.userId}`);
     expect(rows.filter(({ confirm_by }) => confirm_by === null)).toEqual([]);
+  });
+
+  it('refuse a secret to a former owner who owns another organization', async () => {
+    await world.organization(former);
+    const held = db.hold('caller.is_owner', 'after');
+    const url = `${organizationUrl()}/machine-users/${machine.machineUserId}/secrets`;
+    const answer = world.call('POST', url, { token: former.token, body: {} }).then(problem);
+    await held.reached;
+    await demote();
+    held.release();
+    expect(await answer).toBe('403 access_denied');
   });
 
   it('a concurrent confirmation and demotion of the confirming owner end the secret', async () => {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sendPasswordResets } from '../accounts/send-password-resets.ts';
+import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { requestVerification, verify } from '../test/stranger.ts';
 import { runTask } from '../test/tasks.ts';
@@ -215,4 +216,15 @@ test('the list names super admins and those invited, and until when', async () =
       { email: 'ada@example.com', displayName: 'Ada Lovelace', userState: 'INVITED', invitedUntil: until },
     ],
   });
+});
+
+test('the list names a delayed mail for the person to whom it goes', async () => {
+  await add('ada@example.com');
+  await add('bob@example.com');
+  await app.db.query(sql`
+    UPDATE mails SET due_at = ${new Date(app.clock.now().getTime() + dayMs)}, attempts = 0, state = 'QUEUED'
+    WHERE app_id = ${world.appId} AND purpose = 'super_admin_invited'
+      AND user_id = (SELECT id FROM users WHERE app_id = ${world.appId} AND email = 'ada@example.com')`);
+  const { superAdmins } = await list();
+  expect(superAdmins.filter(({ mail }) => mail === 'delayed').map(({ email }) => email)).toEqual(['ada@example.com']);
 });
