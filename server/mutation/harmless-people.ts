@@ -120,6 +120,7 @@ export const harmlessForPeople: readonly Harmless[] = [
     [appOf('u'), 'function moveSuperAdminInvitation', once('a user')],
     [appOf('earlier'), 'function moveSuperAdminInvitation', once('a user')],
     [app, 'function superAdminInvitationEnd', once('a user')],
+    ['m.user_id = u.id', 'const superAdminsOf', 'super-admins.test.ts tests the delayed mail of somebody else'],
   ]),
   ...of('accounts/account-export.store.ts', [
     [appOf('m'), 'function exportOrganizations', once('a user')],
@@ -135,7 +136,10 @@ export const harmlessForPeople: readonly Harmless[] = [
     [appOf('s'), 'const exportMachineSecrets', once('a user')],
     ['named.org_id = k.org_id', 'const exportApiKeys', once('an API key')],
   ]),
-  ...of('users/app-users.store.ts', [[app, 'function addressesOf', once('a user')]]),
+  ...of('users/app-users.store.ts', [
+    [app, 'function addressesOf', once('a user')],
+    [user, 'function addressesOf', 'erase-user.test.ts tests the attempts from the address of somebody else'],
+  ]),
   ...of('users/known-requester.ts', [
     [app, 'SELECT ip FROM sessions', once('a user')],
     [app, 'SELECT NULL FROM devices', once('a user')],

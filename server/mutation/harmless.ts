@@ -72,6 +72,11 @@ export const harmless: readonly Harmless[] = [
   ]),
   ...of('search/member-search.store.ts', [
     [appOf('m'), 'UPDATE members m SET is_searchable', once('a user and of an organization')],
+    [
+      'm.user_id = row.user_id',
+      'UPDATE members m SET is_searchable',
+      'organization-users.test.ts tests another member who is not indexed',
+    ],
     [app, 'function unsearchable', 'other members may be indexed too'],
     ['org_id = ${orgId}', 'function unsearchable', 'other members may be indexed too'],
     [app, 'const isUnsearchable', 'it only checks whether there is work, and other members may be indexed too'],
