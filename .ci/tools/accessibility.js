@@ -1,7 +1,7 @@
 /**
  * Opens pages of a running service in Chromium and fails when axe-core finds a breach of WCAG 2.2 AA, or when a page of
  * 320 px has to be scrolled sideways. Every guide, one page of each other kind, and the hosted pages with and without
- * faults, in light and dark, narrow and wide, English and Arabic.
+ * faults, in light and dark, narrow in Arabic and wide in English.
  *
  *   .ci/tools/accessibility.sh
  *
@@ -185,9 +185,8 @@ await gallery?.prepare();
 const found = [];
 let looked = 0;
 
-async function check(page, address) {
-  if (page.url().includes('/apps/')) await gallery?.keep(page, page.viewportSize().width < 400 ? 'ar' : 'en', address);
-  await page.evaluate(axe);
+/** Looks for breaches in the present theme. */
+async function lookAt(page, address) {
   const { violations } = await page.evaluate((values) => globalThis.axe.run({ runOnly: values }), levels);
   const { isWider, scheme } = await page.evaluate(() => ({
     isWider: document.documentElement.scrollWidth > document.documentElement.clientWidth,
@@ -198,6 +197,19 @@ async function check(page, address) {
   }
   if (isWider) found.push(`${address} (${scheme}) is wider than the window`);
   looked += 1;
+}
+
+/** Looks at a page; at a hosted page in both themes. */
+async function check(page, address) {
+  const isHosted = page.url().includes('/apps/');
+  if (isHosted) await gallery?.keep(page, page.viewportSize().width < 400 ? 'ar' : 'en', address);
+  await page.evaluate(axe);
+  await lookAt(page, address);
+  if (!isHosted) return;
+  const isDark = await page.evaluate(() => matchMedia('(prefers-color-scheme: dark)').matches);
+  await page.emulateMedia({ colorScheme: isDark ? 'light' : 'dark' });
+  await lookAt(page, address);
+  await page.emulateMedia({ colorScheme: isDark ? 'dark' : 'light' });
 }
 
 for (const look of looks) {
