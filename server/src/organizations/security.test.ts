@@ -396,7 +396,7 @@ describe('a session below the policy', () => {
       const weak = await weakSession(member);
       const ask = async (sessionId?: string) =>
         reasons(await check(orgId, machine, { userId, permissions, ...(sessionId && { sessionId }) }))[0];
-      expect([await ask(), await ask('1'), await ask(member.sessionId)]).toEqual([true, true, true]);
+      expect([await ask(), await ask('1'), await ask(member.sessionId)]).toEqual([true, 'step_up_required', true]);
       await enrol(world, member);
       await patch(orgId, owner, { mfa: 'required', maxSessionHours: 3 });
       expect([await ask(), await ask(member.sessionId), await ask(weak.sessionId)]).toEqual([
