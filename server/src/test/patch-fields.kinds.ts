@@ -140,6 +140,7 @@ const memberRolesKind: Kind = {
       },
     };
   },
+  values: { roles: ['writer'] },
 };
 
 const userKind: Kind = {
