@@ -119,6 +119,11 @@ async function secondFactors(context, name) {
   await check(page, 'account/second-factors, new app, wrong code');
   await send(page, { code: code(), verificationCode: await newestMail(email, 'code') });
   await check(page, 'account/second-factors, recovery codes');
+  const [, notMe = ''] = /(http\S+\/not-me\S*)/.exec(await newestMail(email, 'text')) ?? [];
+  const other = await context.newPage();
+  await other.goto(notMe);
+  await check(other, 'not-me');
+  await other.close();
   const [recoveryCode = ''] = (await page.locator('pre.codes').innerText()).split('\n');
   await page.goto(hosted('account/second-factors'));
   await check(page, 'account/second-factors, with an app');
