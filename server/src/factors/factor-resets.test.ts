@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { enrol, type OwnFactor, setPolicy, signInWith } from '../test/world/factors.ts';
+import { optionsOf, setRelyingParty } from '../test/world/passkeys.ts';
 import { createWorld, type Person, problem, type World } from '../test/world/world.ts';
 import { applyFactorResets } from './apply-factor-resets.ts';
 
@@ -250,4 +251,16 @@ describe('the setting mfa.resetDelayHours', () => {
     await world.reauthenticate();
     expect(problem(await patch(0))).toBe('401 step_up_required');
   });
+});
+
+it('a reset leaves the passkey that somebody else is adding', async () => {
+  await setRelyingParty(world);
+  await setDelay(0);
+  const other = await world.person();
+  await optionsOf(world, 'registrationOptions', { token: other.token });
+  const waiting = () => test.db.query(sql`SELECT 1 FROM passkey_challenges WHERE app_id = ${world.appId}`);
+  expect(await waiting()).toHaveLength(1);
+  await reset();
+  expect(await hasFactor()).toBe(false);
+  expect(await waiting()).toHaveLength(1);
 });
