@@ -172,7 +172,7 @@ async function organizations(context, name) {
   }
   await page.locator('[name=email]').press('Enter');
   await page.waitForURL(/notice/);
-  const all = [`organizations/members?find=nobody&org=${org}`, `organizations/leave?org=${org}`];
+  const all = [`organizations/members?find=none&org=${org}`, `organizations/leave?org=${org}`];
   const listed = [`organizations/invitations?org=${org}`, `organizations/invitations?list=expired&org=${org}`];
   for (const address of [...listed, ...all, 'organizations?list=all', 'account']) {
     await page.goto(hosted(address));

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 /** @param {string} address of a hosted page, perhaps with a remark after a comma @returns {string} name of a file */
 const nameOf = (address) =>
   address
-    .replace(/\?[^,]*/, (query) => ` ${/expired|all|nobody|choose/.exec(query)?.[0] ?? ''}`)
+    .replace(/\?[^,]*/, (query) => ` ${/expired|all|none|choose/.exec(query)?.[0] ?? ''}`)
     .trim()
     .replaceAll(/[^a-z]+/g, '-');
 

@@ -28,7 +28,7 @@ const notices: Notices = new Map([
   ['provider_failed', { text: 'linkFailed', isAlert: true }],
 ]);
 
-/** The purpose names the person, so that nobody who signs in with the same browser meanwhile gets the identity. */
+/** The purpose names the person: otherwise, somebody who signs in with the same browser could get the identity. */
 const visitOf = (userId: string): ProviderVisit => ({
   purpose: `link ${userId}`,
   successPage: linkPath,

@@ -67,8 +67,8 @@ export function isOfInteraction(call: Call, appName: string, token: string | und
 }
 
 /**
- * Refuses every request but a navigation, such as the request of a frame or an image of another site. Nobody would see
- * the page, but the change would take effect.
+ * Refuses requests that are no navigation, for example the request of a frame or an image of another site. Such a
+ * request would change something without showing a page to anybody.
  *
  * @throws ApiError `origin_not_allowed`
  */

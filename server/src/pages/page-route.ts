@@ -30,6 +30,8 @@ interface Page {
   readonly changesState?: true;
   /** Whether a GET redirects the browser. */
   readonly redirects?: true;
+  /** Whether the page has the branding of an organization if the address has an invitation to it. */
+  readonly isForInvited?: true;
   /** Codes of refusals, in addition to those of every page. */
   readonly errors?: readonly ErrorCode[];
   /** Handles the form of the page; absent if the page has no form. */
@@ -72,14 +74,13 @@ const linkNames: ReadonlySet<string> = new Set([
  * stranger could otherwise fill in the form, or put a text on the page where an address is shown.
  */
 function valuesOfLink(form: Form): Form {
-  const known = Object.entries(form).filter(([name]) => linkNames.has(name));
-  return Object.fromEntries(
-    known.filter(([name, value]) => name !== 'email' || normalizeEmail(value ?? '') !== undefined),
-  );
+  const isMeant = ([name, value = '']: [string, string?]) =>
+    linkNames.has(name) && (name !== 'email' || normalizeEmail(value) !== undefined);
+  return Object.fromEntries(Object.entries(form).filter(isMeant));
 }
 
-async function openPage(call: Call<{ app: string }>, { path, form }: { path: string; form: Form }): Promise<PageCall> {
-  const branded = await findShownBranding(call, call.params.app, { ...form, isInvitation: path === 'invitation' });
+async function openPage(call: Call<{ app: string }>, form: Form, isForInvited = false): Promise<PageCall> {
+  const branded = await findShownBranding(call, call.params.app, { ...form, isForInvited });
   if (!branded?.app.settings.hostedPages) throw new ApiError('route_not_found');
   if (branded.app.status !== 'ACTIVE') throw new ApiError('app_inactive');
   return new PageCall(call, branded, form);
@@ -117,7 +118,17 @@ const shownAgain = (given: PageAnswer): PageAnswer => ('body' in given ? { ...gi
  * of the forms. A form is accepted only from the service's origin and in the browser for which it was created. The page
  * shows an expired form again, with the values that were entered.
  */
-export function pageRoutes({ path, name, summary, show, submit, changesState, redirects, errors = [] }: Page): Route[] {
+export function pageRoutes({
+  path,
+  name,
+  summary,
+  show,
+  submit,
+  changesState,
+  redirects,
+  isForInvited,
+  errors = [],
+}: Page): Route[] {
   const shared = {
     url: `/apps/:app/${path}`,
     tag: 'platform',
@@ -141,7 +152,7 @@ export function pageRoutes({ path, name, summary, show, submit, changesState, re
         if (changesState) requireNavigation(call);
         const elsewhere = addressUnderOneName(call, `/apps/${encodeURIComponent(call.params.app)}/${path}`);
         if (elsewhere !== undefined) return redirectTemporarily(call, elsewhere);
-        const page = await openPage(call, { path, form: valuesOfLink(call.query) });
+        const page = await openPage(call, valuesOfLink(call.query), isForInvited);
         await answer(page, await open(page));
       },
     });
@@ -158,7 +169,7 @@ export function pageRoutes({ path, name, summary, show, submit, changesState, re
       response: { status: 303, description: 'The next page. A form with a fault is shown again.' },
       handler: async (call) => {
         requireOwnOrigin(call);
-        const page = await openPage(call, { path, form: call.body });
+        const page = await openPage(call, call.body, isForInvited);
         if (!isOfInteraction(call, page.app.name, call.body['form_token'])) {
           page.notice = { text: 'expired', isAlert: true };
           return answer(page, shownAgain(await (show?.(page) ?? { redirect: page.href('account') })));

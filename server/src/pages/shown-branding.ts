@@ -21,8 +21,8 @@ interface Asked {
   readonly org?: string | undefined;
   readonly email?: string | undefined;
   readonly code?: string | undefined;
-  /** Whether the page is the one on which an invitation is accepted. */
-  readonly isInvitation?: boolean;
+  /** Whether an invitation is a reason to show the branding. */
+  readonly isForInvited?: boolean;
 }
 
 /** Whether the code is a long code of an invitation to the organization. Short codes could be guessed here. */
@@ -45,11 +45,11 @@ function isInvited({ services }: Call, { app, organization }: PossibleBranding, 
 export async function findShownBranding(
   call: Call,
   appName: string,
-  { org, email, code, isInvitation = false }: Asked,
+  { org, email, code, isForInvited = false }: Asked,
 ): Promise<ShownBranding | undefined> {
   const { db, clock, config } = call.services;
   const token = cookieOf(call.request, 'session-token', { appName, publicUrl: config.publicUrl });
-  const invited = isInvitation && email !== undefined ? normalizeEmail(email) : undefined;
+  const invited = isForInvited && email !== undefined ? normalizeEmail(email) : undefined;
   const invitation = invited && code !== undefined && isLongCode(code) ? { email: invited, code } : undefined;
   const orgId = id.safeParse(org);
   if (!orgId.success || (token === undefined && !invitation)) {

@@ -98,6 +98,7 @@ async function submit(page: PageCall): Promise<PageAnswer> {
 
 export const invitationPage = pageRoutes({
   path: 'invitation',
+  isForInvited: true,
   name: 'Invitation',
   summary: 'The page to accept an invitation',
   show,

@@ -198,7 +198,7 @@ describe('a response does not depend on another organization:', () => {
   const isOfOrganization = ({ route: { access } }: Case) => access.target === 'organization';
   const seesTheApp = ({ kind, id }: Caller) => kind === 'machine' || id === stage.world.admin.userId;
 
-  // The app of this call allows mailed codes only, so nobody in another organization can add other factors to it.
+  // This call is made in an app that allows mailed codes only, so people of other organizations have no other factors.
   const callable = ofApps.filter(({ route }) => route.operationId !== 'sendSecondFactorCode');
 
   it.each(byName(callable))('%s', async (_, one) => {
