@@ -137,6 +137,15 @@ describe('the return to the product', () => {
     const { html } = await visitor.open(at('continue', query));
     expect(/content="0;url=[^?]+\?([^"]+)"/.exec(html)?.[1]).toMatch(/^code=gh_x_[\w-]{43}&amp;x=1$/);
   });
+
+  it.each([
+    ['without slashes', (url: string) => url.replace('//', '')],
+    ['with a tab', (url: string) => url.replace('product', 'pro\tduct')],
+  ])('an address of the product %s is sent as it was checked', async (_, write) => {
+    const { visitor } = await signIn();
+    const { html } = await visitor.open(at('continue', { return_to: write(target) }));
+    expect(html).toContain(`content="0;url=${target}"`);
+  });
 });
 
 describe('a header of the browser', () => {
