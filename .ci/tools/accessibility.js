@@ -40,6 +40,20 @@ const outside = ['sign-in', 'sign-up', 'forgot-password', 'reset-password?email=
 const invitation = 'invitation?email=jon%40example.com&code=ABCDEFG&org=118273645546213376';
 const link = 'verify?user=118273645546213376&code=ABCDEFG';
 
+/** Calls the API as the super admin. @returns {Promise<Record<string, unknown>>} */
+async function callAsAdmin(method, path, body) {
+  const { GATEHOUSE_EMAIL: email, GATEHOUSE_PASSWORD: adminPassword } = process.env;
+  const call = async (url, init, credential = {}) => {
+    const headers = { 'X-App-Name': 'demo', 'Content-Type': 'application/json', ...credential };
+    const response = await fetch(`${origin}/v1/${url}`, { headers, ...init });
+    if (!response.ok) throw new Error(`${url}: ${await response.text()}`);
+    return response.json();
+  };
+  const signIn = { method: 'POST', body: JSON.stringify({ email, password: adminPassword }) };
+  const { sessionToken } = await call('authentication/users/sessions', signIn);
+  return call(path, { method, body: JSON.stringify(body) }, { Authorization: `Bearer ${sessionToken}` });
+}
+
 /** Signs up, and looks at the pages of the account. */
 async function inside(context, name) {
   const page = await context.newPage();
@@ -74,6 +88,33 @@ async function inside(context, name) {
   await page.locator('form:has([value=add-passkey]) button').click();
   await page.locator('[role=alert]').first().waitFor();
   await check(page, 'account/second-factors, refused');
+  await page.goto(hosted('account/identities?notice=provider_failed'));
+  await check(page, 'account/identities, failed');
+  await page.goto(hosted('account/email'));
+  await send(page, { newEmail: `new-${name}@example.com` });
+  await check(page, 'account/email, code of the new address');
+  await send(page, { code: 'wrong' });
+  await check(page, 'account/email, wrong code of the new address');
+  await page.close();
+}
+
+/** Looks at the form for fresh authentication: a page shows it again after a wrong password. */
+async function confirmation(context, address, state) {
+  const page = await context.newPage();
+  await page.goto(hosted(address));
+  await page
+    .locator('main form')
+    .last()
+    .evaluate((form) => {
+      const step = document.createElement('input');
+      Object.assign(step, { type: 'hidden', name: 'step', value: 'confirm-again' });
+      form.querySelector('[name=step]')?.remove();
+      form.append(step);
+      for (const field of form.querySelectorAll('[required]')) field.required = false;
+    });
+  await press(page, 'main form:has([value=confirm-again])');
+  await page.locator('#again').waitFor();
+  await check(page, `${address}, ${state}`);
   await page.close();
 }
 
@@ -86,11 +127,11 @@ async function send(page, fields) {
   await press(page, withField(Object.keys(fields)[0]));
 }
 
-/** @returns {Promise<string>} what the newest mail to somebody contains */
+/** @returns {Promise<string>} this part of the newest mail to somebody that has it */
 async function newestMail(email, part) {
   const mailbox = await fetch(`${origin}/dev/mailbox?to=${email}`, { headers: { accept: 'application/json' } });
   const { messages } = await mailbox.json();
-  return messages[0][part];
+  return messages.find((message) => message[part])[part];
 }
 
 /** @param {string} text the secret in Base32 (RFC 4648, section 6) */
@@ -127,6 +168,7 @@ async function secondFactors(context, name) {
   const [recoveryCode = ''] = (await page.locator('pre.codes').innerText()).split('\n');
   await page.goto(hosted('account/second-factors'));
   await check(page, 'account/second-factors, with an app');
+  await confirmation(context, 'account/email', 'confirm with the app');
   await press(page, `[action$=sign-out]`);
   await page.goto(hosted('sign-in'));
   await send(page, { email });
@@ -144,6 +186,41 @@ async function secondFactors(context, name) {
   await page.goto(hosted('forgot-password'));
   await send(page, { email });
   await check(page, 'forgot-password, sent');
+  await page.close();
+}
+
+/** Enters wrong passwords until there are too many, and looks at the page that says how long to wait. */
+async function tooMany(context, name) {
+  const page = await context.newPage();
+  await page.goto(hosted('sign-in?prompt=login'));
+  await send(page, { email: `nobody-${name}@example.com` });
+  for (const _ of 'another') await send(page, { password: 'wrong-password' });
+  const wait = page.locator('[role=alert]', { hasText: /\d/ });
+  await wait.waitFor();
+  await check(page, 'sign-in, too many passwords');
+  await page.close();
+}
+
+/** Opens Mia's invitation while somebody else is signed in, accepts it as Mia, and creates an API key. */
+async function invitedAndKeys(context, email) {
+  const page = await context.newPage();
+  const [, address = ''] = /(http\S+\/invitation\S*)/.exec(await newestMail(email, 'text')) ?? [];
+  await page.goto(address);
+  await check(page, 'invitation, of somebody else');
+  await send(page, { newPassword: 'short' });
+  await check(page, 'invitation, refused password');
+  await send(page, { newPassword: password });
+  await check(page, 'account, invitation accepted');
+  await page.goto(hosted('account/api-keys'));
+  await check(page, 'account/api-keys, with an organization');
+  await page.locator('main a[href*="org="]').first().click();
+  await page.locator('[name=name]').waitFor();
+  await check(page, 'account/api-keys, new key');
+  await send(page, { name: 'Export' });
+  await page.locator('pre.codes').waitFor();
+  await check(page, 'account/api-keys, key shown');
+  await page.goto(hosted('account/api-keys'));
+  await check(page, 'account/api-keys, with a key');
   await page.close();
 }
 
@@ -182,6 +259,7 @@ async function organizations(context, name) {
   await page.locator('main li a').first().click();
   await check(page, 'organizations/member');
   await page.close();
+  await invitedAndKeys(context, `mia-${name}@example.com`);
 }
 
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
@@ -217,6 +295,8 @@ async function check(page, address) {
   await page.emulateMedia({ colorScheme: isDark ? 'dark' : 'light' });
 }
 
+await callAsAdmin('POST', 'authorization/idps/google', { clientId: 'demo', clientSecret: 'demo' });
+await callAsAdmin('PATCH', 'authorization/apps/settings', { limits: { signInsPerAccountPerHour: 5 } });
 for (const look of looks) {
   // The pages forbid scripts that are not theirs; the checker is one.
   const context = await browser.newContext({ ...look, bypassCSP: true });
@@ -238,6 +318,8 @@ for (const look of looks) {
     await page.close();
   }
   await inside(context, look.locale);
+  await tooMany(context, look.locale);
+  await confirmation(context, 'account/email', 'confirm with the password');
   await secondFactors(context, look.locale);
   await organizations(context, look.locale);
   await context.close();
