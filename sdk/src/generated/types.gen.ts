@@ -90,7 +90,7 @@ export type AccountExport = {
     exportedAt: string;
     user: ExportedProfile;
     /**
-     * Sessions that have not ended, oldest first. At most 1,000.
+     * Sessions that have not expired, oldest first. At most 1,000.
      */
     sessions: Array<ExportedSession>;
     /**
@@ -118,7 +118,7 @@ export type AccountExport = {
      */
     apiKeys: Array<ExportedApiKey>;
     /**
-     * Secrets of machine users of organizations that the user created or confirmed, oldest first. At most 1,000.
+     * Secrets that the user created or confirmed for machine users of organizations, oldest first. At most 1,000.
      */
     machineSecrets: Array<ExportedMachineSecret>;
     /**
@@ -352,7 +352,7 @@ export type App = {
      */
     name: string;
     /**
-     * Name of the app for people.
+     * Name of the app that people see.
      */
     displayName: string;
     /**
@@ -389,7 +389,7 @@ export type AppMetadata = {
      */
     appName: string;
     /**
-     * Name of the app for people.
+     * Name of the app that people see.
      */
     displayName: string;
     /**
@@ -456,7 +456,7 @@ export type AppSettings = {
      */
     signInUrl: string | null;
     /**
-     * How people can sign in: with a password, with a code by mail, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+     * How people can sign in: with a password, with a mailed code, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
      */
     signInMethods: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     /**
@@ -575,7 +575,7 @@ export type AppSettings = {
          */
         signUpsPerAddressPerHour: number;
         /**
-         * Requests for a code by mail from one client address in an hour.
+         * Requests for a mailed code from one client address in an hour.
          */
         codeRequestsPerAddressPerHour: number;
         /**
@@ -1123,7 +1123,7 @@ export type CreateAppRequest = {
      */
     name: string;
     /**
-     * Name of the app for people.
+     * Name of the app that people see.
      */
     displayName: string;
     /**
@@ -1171,7 +1171,7 @@ export type CreateAppRequest = {
          */
         signInUrl?: string | null;
         /**
-         * How people can sign in: with a password, with a code by mail, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+         * How people can sign in: with a password, with a mailed code, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
          */
         signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
         /**
@@ -1290,7 +1290,7 @@ export type CreateAppRequest = {
              */
             signUpsPerAddressPerHour?: number;
             /**
-             * Requests for a code by mail from one client address in an hour.
+             * Requests for a mailed code from one client address in an hour.
              */
             codeRequestsPerAddressPerHour?: number;
             /**
@@ -1454,11 +1454,11 @@ export type CreateAzureIdentityProviderRequest = {
 };
 
 /**
- * The address of the product that gets a session, and its code challenge.
+ * The URL of the product that gets a session, and the code challenge of the product.
  */
 export type CreateExchangeCodeRequest = {
     /**
-     * The address of the product to which the browser returns. One of the app’s redirect URLs.
+     * The URL of the product to which the browser returns. One of the app’s redirect URLs.
      */
     returnTo: string;
     /**
@@ -1466,7 +1466,7 @@ export type CreateExchangeCodeRequest = {
      */
     codeChallenge: string;
     /**
-     * Id of the organization that the person has chosen, one of their own.
+     * Id of the organization that the person has chosen, of which they are a member.
      */
     organizationId?: string | null;
 };
@@ -1906,7 +1906,7 @@ export type DeleteUserResult = {
 };
 
 /**
- * The code from the address, with the address and the verifier to which it is bound.
+ * The code from the query, with the `returnTo` and the verifier to which the code is bound.
  */
 export type ExchangeSessionRequest = {
     /**
@@ -1918,7 +1918,7 @@ export type ExchangeSessionRequest = {
      */
     codeVerifier: string;
     /**
-     * The address of the product to which the browser returns. One of the app’s redirect URLs.
+     * The URL of the product to which the browser returns. One of the app’s redirect URLs.
      */
     returnTo: string;
 };
@@ -1962,11 +1962,11 @@ export type ExportedApiKey = {
      */
     orgId: string;
     /**
-     * Roles that the key names.
+     * Roles to which the key is limited.
      */
     roles: Array<string>;
     /**
-     * Permissions that the key names.
+     * Permissions to which the key is limited.
      */
     permissions: Array<string>;
     /**
@@ -2004,7 +2004,7 @@ export type ExportedDevice = {
      */
     expiresAt: string;
     /**
-     * Until when sign-ins on it need no second factor, at most (RFC 3339, UTC).
+     * Latest time until which sign-ins on it need no second factor (RFC 3339, UTC).
      */
     rememberedUntil: string | null;
 };
@@ -2030,7 +2030,7 @@ export type ExportedEvent = {
      */
     orgId: string | null;
     /**
-     * Id of the target.
+     * Kind and id of the target.
      */
     target: {
         /**
@@ -2038,7 +2038,7 @@ export type ExportedEvent = {
          */
         kind: string;
         /**
-         * Its id.
+         * Id of the target.
          */
         id: string | null;
     };
@@ -2263,7 +2263,7 @@ export type ExportedProfile = {
 };
 
 /**
- * A session that has not ended.
+ * A session that has not expired.
  */
 export type ExportedSession = {
     /**
@@ -2279,7 +2279,7 @@ export type ExportedSession = {
      */
     lastSeenAt: string;
     /**
-     * When it ends unless it is used before (RFC 3339, UTC).
+     * When it expires, unless it is used before (RFC 3339, UTC).
      */
     expiresAt: string;
     /**
@@ -2426,7 +2426,7 @@ export type GrantableRole = {
      */
     key: string;
     /**
-     * Name of the role for people.
+     * Name of the role that people see.
      */
     displayName: string;
     /**
@@ -4039,7 +4039,7 @@ export type Problem = {
      */
     type: string;
     /**
-     * Title of the error for people.
+     * Title of the error, for display.
      */
     title: string;
     /**
@@ -4483,7 +4483,7 @@ export type Role = {
      */
     key: string;
     /**
-     * Name of the role for people.
+     * Name of the role that people see.
      */
     displayName: string;
     /**
@@ -4561,7 +4561,7 @@ export type Session = {
      */
     lastSeenAt: string;
     /**
-     * When it ends unless it is used before (RFC 3339, UTC).
+     * When it expires, unless it is used before (RFC 3339, UTC).
      */
     expiresAt: string;
     /**
@@ -4846,7 +4846,7 @@ export type UpdateApiKeyRequest = {
  */
 export type UpdateAppRequest = {
     /**
-     * Name of the app for people.
+     * Name of the app that people see.
      */
     displayName?: string;
     /**
@@ -4890,7 +4890,7 @@ export type UpdateAppRequest = {
          */
         signInUrl?: string | null;
         /**
-         * How people can sign in: with a password, with a code by mail, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+         * How people can sign in: with a password, with a mailed code, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
          */
         signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
         /**
@@ -5009,7 +5009,7 @@ export type UpdateAppRequest = {
              */
             signUpsPerAddressPerHour?: number;
             /**
-             * Requests for a code by mail from one client address in an hour.
+             * Requests for a mailed code from one client address in an hour.
              */
             codeRequestsPerAddressPerHour?: number;
             /**
@@ -5187,7 +5187,7 @@ export type UpdateAppSettingsRequest = {
      */
     signInUrl?: string | null;
     /**
-     * How people can sign in: with a password, with a code by mail, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+     * How people can sign in: with a password, with a mailed code, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
      */
     signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     /**
@@ -5306,7 +5306,7 @@ export type UpdateAppSettingsRequest = {
          */
         signUpsPerAddressPerHour?: number;
         /**
-         * Requests for a code by mail from one client address in an hour.
+         * Requests for a mailed code from one client address in an hour.
          */
         codeRequestsPerAddressPerHour?: number;
         /**
@@ -5771,7 +5771,7 @@ export type UsableFactor = {
      */
     id: string;
     /**
-     * totp: an authenticator app. passkey: a passkey. email: a code by mail.
+     * totp: an authenticator app. passkey: a passkey. email: a mailed code.
      */
     kind: string;
     /**

@@ -50,8 +50,7 @@ const allows = (policy: Sql, kind: FactorKind): Sql => sql`COALESCE(${policy} ->
 /**
  * SQL condition: the policy requires a second factor, and these methods of authentication include none that the policy
  * allows. If it allows only passkeys, the passkey must have verified the person. Recovery codes and factors that an
- * identity
- * provider asserts never count.
+ * identity provider asserts never count.
  *
  * @param policy the column `security`
  * @param amr methods of authentication, `text[]`; null has none

@@ -1,6 +1,6 @@
 import { join, type Sql, sql } from '../db/db.ts';
 
-/** How people can sign in: with a password, a code by mail, a passkey without a password, or an identity provider. */
+/** How people can sign in: with a password, a mailed code, a passkey without a password, or an identity provider. */
 export const signInMethodNames = ['password', 'emailCode', 'passkey', 'provider'] as const;
 
 export type SignInMethod = (typeof signInMethodNames)[number];

@@ -46,7 +46,7 @@ const sessionList = z.looseObject({
 });
 type Session = z.output<typeof sessionList>['sessions'][number];
 
-/** Messages that other pages leave in the address. */
+/** Messages to show after a redirect, by the query parameter `notice`. */
 const notices: Notices = new Map([
   ['verified', { text: 'verified' }],
   ['accepted', { text: 'accepted' }],
@@ -59,14 +59,14 @@ const notices: Notices = new Map([
 ]);
 
 /** A button that is a form of its own. */
-const action = (page: PageCall, step: string, label: TextName, hidden: Values = {}): Html =>
+const actionButton = (page: PageCall, step: string, label: TextName, hidden: Values = {}): Html =>
   page.formOf('account', page.secondButton(label), { ...hidden, step });
 
 function profileOf(page: PageCall, user: Person): Html {
   const { text } = page;
-  const isVerified = user.isEmailVerified && user.isEmailClaimed;
-  const mark = html`<span class="mark ${isVerified ? 'good' : 'bad'}"
-    >${text(isVerified ? 'verifiedMark' : 'unverified')}</span
+  const isOwnershipShown = user.isEmailVerified && user.isEmailClaimed;
+  const mark = html`<span class="mark ${isOwnershipShown ? 'good' : 'bad'}"
+    >${text(isOwnershipShown ? 'verifiedMark' : 'unverified')}</span
   >`;
   const verify = html`<p><a href="${page.href('verify')}">${text('verifyNow')}</a></p>`;
   const { firstName = user.firstName, lastName = user.lastName } = page.form;
@@ -89,7 +89,7 @@ function profileOf(page: PageCall, user: Person): Html {
     <h2 id="profile">${text('profile')}</h2>
     <p><bdi>${user.email}</bdi> ${mark}</p>
     <p><a href="${page.href('account/email')}">${text('emailTitle')}</a></p>
-    ${isVerified ? html`` : verify} ${page.formOf('account', fields, { step: 'profile', user: user.userId })}
+    ${isOwnershipShown ? html`` : verify} ${page.formOf('account', fields, { step: 'profile', user: user.userId })}
   </section>`;
 }
 
@@ -124,7 +124,7 @@ function sessionItem(page: PageCall, { id, lastSeenAt, userAgent, ip, current }:
       <strong><bdi>${device}</bdi></strong> ${mark}<br />
       <span class="quiet">${text('lastSeen', { time })} · <bdi>${ip ?? ''}</bdi></span>
     </div>
-    ${current ? html`` : action(page, 'end-session', 'endSession', { session: id })}
+    ${current ? html`` : actionButton(page, 'end-session', 'endSession', { session: id })}
   </li>`;
 }
 
@@ -135,7 +135,7 @@ function sessionsOf(page: PageCall, sessions: readonly Session[]): Html {
     <ul>
       ${sessions.toReversed().map((session) => sessionItem(page, session))}
     </ul>
-    ${hasOthers ? action(page, 'end-others', 'endOthers') : html``}
+    ${hasOthers ? actionButton(page, 'end-others', 'endOthers') : html``}
   </section>`;
 }
 
@@ -235,11 +235,11 @@ async function show(page: PageCall): Promise<PageAnswer> {
   return { ...page.content('account', html`${parts}`, { above }), isWide: true };
 }
 
-type Asked = Parameters<PageCall['api']>;
+type ApiCall = Parameters<PageCall['api']>;
 
-/** The action of a form: the call of the API, and the message afterwards. */
+/** The API call that a form makes, and the notice afterwards. */
 interface Action {
-  readonly asked: (form: Form) => Asked;
+  readonly callOf: (form: Form) => ApiCall;
   readonly notice: string;
 }
 
@@ -250,7 +250,7 @@ const actions: ReadonlyMap<string | undefined, Action> = new Map<string, Action>
   [
     'profile',
     {
-      asked: (form) => [
+      callOf: (form) => [
         'PUT',
         userUrl(form),
         { body: { firstName: form['firstName'], lastName: form['lastName'] ?? '' } },
@@ -261,21 +261,21 @@ const actions: ReadonlyMap<string | undefined, Action> = new Map<string, Action>
   [
     'password',
     {
-      asked: (form) => {
+      callOf: (form) => {
         const { currentPassword, newPassword } = form;
         return ['PUT', `${userUrl(form)}/password`, { body: { currentPassword, newPassword } }];
       },
       notice: 'password',
     },
   ],
-  ['end-session', { asked: (form) => ['DELETE', sessionUrl(form)], notice: 'session' }],
-  ['end-others', { asked: () => ['DELETE', 'authentication/users/me/sessions'], notice: 'sessions' }],
+  ['end-session', { callOf: (form) => ['DELETE', sessionUrl(form)], notice: 'session' }],
+  ['end-others', { callOf: () => ['DELETE', 'authentication/users/me/sessions'], notice: 'sessions' }],
 ]);
 
 async function submit(page: PageCall): Promise<PageAnswer> {
   const chosen = actions.get(page.form['step']);
   if (!chosen) return show(page);
-  const answer = await page.api(...chosen.asked(page.form));
+  const answer = await page.api(...chosen.callOf(page.form));
   if (answer.ok) return { redirect: page.href('account', { notice: chosen.notice }) };
   page.problem = answer.problem;
   return show(page);
@@ -284,7 +284,7 @@ async function submit(page: PageCall): Promise<PageAnswer> {
 export const accountPage = pageRoutes({
   path: 'account',
   name: 'Account',
-  summary: 'The page of the own account',
+  summary: 'The page of the caller’s account',
   show,
   submit,
 });

@@ -61,7 +61,7 @@ async function submit(page: PageCall): Promise<PageAnswer> {
 export const dataPage = pageRoutes({
   path,
   name: 'AccountData',
-  summary: 'The page to export the own data, and to delete the account',
+  summary: 'The page to export the caller’s data, and to delete the account',
   show,
   submit,
 });

@@ -73,7 +73,7 @@ async function submit(page: PageCall): Promise<PageAnswer> {
 export const emailChangePage = pageRoutes({
   path,
   name: 'EmailChange',
-  summary: 'The page to change the own address',
+  summary: 'The page to change the caller’s e-mail address',
   show,
   submit,
 });

@@ -83,7 +83,7 @@ async function show(page: PageCall): Promise<PageAnswer> {
 }
 
 /**
- * Sends a code by mail if the first factor may need one. After a sign-in with a provider, the API ignores the code if
+ * Mails a code if the first factor may need one. After a sign-in with a provider, the API ignores the code if
  * the account has no password.
  *
  * @returns whether a code was sent
@@ -254,7 +254,7 @@ const steps: ReadonlyMap<string | undefined, (page: PageCall) => Promise<PageAns
 export const secondFactorsPage = pageRoutes({
   path,
   name: 'SecondFactors',
-  summary: 'The page of the own second factors',
+  summary: 'The page of the caller’s second factors',
   show,
   submit: (page) => (isConfirmation(page) ? takeConfirmation(page) : (steps.get(page.form['step']) ?? show)(page)),
 });

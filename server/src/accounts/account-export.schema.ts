@@ -25,18 +25,18 @@ const session = z
     id: outputId('the session'),
     createdAt: time('When it began'),
     lastSeenAt: time('When it was last used'),
-    expiresAt: time('When it ends unless it is used before'),
+    expiresAt: time('When it expires, unless it is used before'),
     ip: nullable('Address that started it.', '203.0.113.7'),
     userAgent: nullable('User agent that started it.', 'Mozilla/5.0'),
   })
-  .meta({ id: 'ExportedSession', description: 'A session that has not ended.' });
+  .meta({ id: 'ExportedSession', description: 'A session that has not expired.' });
 
 const device = z
   .object({
     createdAt: time('When it was first used'),
     lastUsedAt: time('When it last signed in'),
     expiresAt: time('When it expires'),
-    rememberedUntil: time('Until when sign-ins on it need no second factor, at most').nullable(),
+    rememberedUntil: time('Latest time until which sign-ins on it need no second factor').nullable(),
   })
   .meta({ id: 'ExportedDevice', description: 'A known device: it has signed in before.' });
 
@@ -102,9 +102,9 @@ const event = z
     target: z
       .object({
         kind: name('Kind of the target.', 'session'),
-        id: nullable('Its id.', '118273645546213376'),
+        id: nullable('Id of the target.', '118273645546213376'),
       })
-      .meta({ description: 'Id of the target.', examples: [{ kind: 'session', id: '118273645546213376' }] }),
+      .meta({ description: 'Kind and id of the target.', examples: [{ kind: 'session', id: '118273645546213376' }] }),
     changes: z.array(z.string()).meta({ description: 'Names of the changed fields.', examples: [['phoneNumber']] }),
     ip: nullable('Address of the client.', '203.0.113.7'),
     userAgent: nullable('User agent of the client.', 'Mozilla/5.0'),
@@ -116,8 +116,8 @@ const apiKey = z
     id: name('Id of the API key.', '118273645546213390'),
     name: name('Name of the key.', 'my laptop'),
     orgId: name('Id of the organization that the key is for.', '118273645546213224'),
-    roles: z.array(z.string()).meta({ description: 'Roles that the key names.', examples: [['reader']] }),
-    permissions: z.array(z.string()).meta({ description: 'Permissions that the key names.', examples: [[]] }),
+    roles: z.array(z.string()).meta({ description: 'Roles to which the key is limited.', examples: [['reader']] }),
+    permissions: z.array(z.string()).meta({ description: 'Permissions to which the key is limited.', examples: [[]] }),
     lastCharacters: name('Last characters of the key.', 'x7Qw'),
     createdAt: time('When the key was created'),
     expiresAt: nullable('When the key expires.', '2027-11-24T00:00:00.000Z'),
@@ -129,7 +129,7 @@ export const accountExport = z
   .object({
     exportedAt: time('When the document was created'),
     user: profile,
-    sessions: list(session, 'Sessions that have not ended, oldest first.'),
+    sessions: list(session, 'Sessions that have not expired, oldest first.'),
     devices: list(device, 'Known devices, oldest first.'),
     organizations: list(membership, 'Organizations of the user, oldest first.'),
     invitations: list(invitation, 'Invitations, oldest first; empty unless the address is verified.'),
@@ -138,7 +138,7 @@ export const accountExport = z
     apiKeys: list(apiKey, 'Personal API keys, oldest first.'),
     machineSecrets: list(
       machineSecret,
-      'Secrets of machine users of organizations that the user created or confirmed, oldest first.',
+      'Secrets that the user created or confirmed for machine users of organizations, oldest first.',
     ),
     mails: list(mail, 'Mails of the last days, oldest first.'),
     events: list(event, 'Actions of the user, newest first.'),

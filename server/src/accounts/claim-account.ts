@@ -58,11 +58,10 @@ export async function grantInvitations(
 
 /**
  * Claims an account by methods (b) and (c) of contract 2.5: a code from the mailbox, or an identity provider that
- * vouches
- * for the address. First, all existing sign-in methods are voided (rule P), because a stranger may have created them.
- * Then all pending invitations to the address are accepted.
+ * vouches for the address. First, all existing sign-in methods are voided (rule P), because a stranger may have created
+ * them. Then all pending invitations to the address are accepted.
  *
- * The caller has locked the user, refused INACTIVE and claimed users, and consumed the code.
+ * The user must be locked already, must not be INACTIVE or claimed, and the code must be consumed already.
  *
  * @returns the events of the accepted invitations, and of the credentials that ended
  */

@@ -9,7 +9,7 @@ import { eraseUser } from './erase-user.ts';
 import { checkDispensable } from './govern-user.ts';
 
 /**
- * Deletes a locked user. The caller has checked the permission.
+ * Deletes a locked user. The permission must be checked already.
  *
  * @returns the response and the event; if users delete themselves, the event has no client address
  * @throws ApiError `last_owner`, `last_super_admin`

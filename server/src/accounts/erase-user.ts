@@ -18,8 +18,8 @@ import { deletePasswordResetRequests } from './password-reset-requests.store.ts'
  * deleted with it. This function deletes everything else that is stored under an id, address or network address of a
  * person. New tables of this kind must be added here.
  *
- * The caller has locked the user and checked that the app and the user's organizations keep another super admin and
- * owner.
+ * The user must be locked already. It must be checked already that the app and the user's organizations keep another
+ * super admin and owner.
  */
 export async function eraseUser(
   tx: Tx,

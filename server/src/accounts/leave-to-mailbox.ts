@@ -30,7 +30,7 @@ async function mailAgain(tx: Tx, call: Call, app: App, userId: string, moved: Mo
  * the owner of the mailbox, who may be someone else, so they are moved to a user who is only invited, as if nobody had
  * signed up with the address. Otherwise a stranger could cancel an invitation by signing up and deleting the account.
  *
- * The caller has locked the user. Afterwards the user has no address.
+ * The user must be locked already. Afterwards the user has no address.
  *
  * @returns one event for each organization whose invitation was sent again; it does not include the client address of
  *   the stranger

@@ -5,7 +5,8 @@ import { mailedCode } from '../email/mailed-code.ts';
 import type { MailToQueue } from '../email/queue-mail.ts';
 
 /**
- * The mail with which an invited super admin sets a password, which claims the account. The caller queues the mail.
+ * Creates the mail with which an invited super admin sets a password, which claims the account. The returned mail must
+ * still be queued.
  *
  * @param code.requestedFrom the client address, if anyone could request the mail
  */

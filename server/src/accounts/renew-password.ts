@@ -17,8 +17,8 @@ export const voidedByPassword = [
 
 /**
  * Sets the password of a claimed account with a code from its mailbox: after a reset, or after an invitation was
- * accepted with a new password. All sessions and personal API keys end. The caller has locked the user and consumed the
- * code.
+ * accepted with a new password. All sessions and personal API keys end. The user must be locked and the code consumed
+ * already.
  *
  * @returns the events of the personal API keys
  */

@@ -21,9 +21,9 @@ import { clearUnclaimedRow } from '../users/users.store.ts';
  * A new table that lets somebody sign in or act as a user must be added here. `void-sign-in-methods.test.ts` fails
  * until every table that references `users` is classified.
  *
- * The caller has locked the row of the user in this transaction, and has checked under this lock that the account is
- * unclaimed. Requests that authenticated earlier and wait for the lock must check that their credential still exists: a
- * code by consuming it, a password by `lockCredentials`, a session by `holdSession`.
+ * The row of the user must be locked already in this transaction, and it must be checked under this lock that the
+ * account is unclaimed. Requests that authenticated earlier and wait for the lock must check that their credential
+ * still exists: a code by consuming it, a password by `lockCredentials`, a session by `holdSession`.
  *
  * @returns the events of the API keys and of the secrets of machine users
  */

@@ -9,18 +9,18 @@ declare module '../calls/services.ts' {
 /** `refused`: the value is not a valid key. */
 type Outcome = 'allowed' | 'over_quota' | 'refused';
 
-/** Counts the API keys that other services introspected. */
+/** Counts the introspections of API keys by other services. */
 export interface ApiKeyUses {
   readonly count: (outcome: Outcome) => void;
-  /** Adds the counter to the metrics of the app. */
+  /** Adds the counter to the metrics of this process. */
   readonly addTo: (registry: Registry) => void;
 }
 
-/** The counter of one app. */
+/** Creates the counter of this process. */
 export function createApiKeyUses(): ApiKeyUses {
   const counter = new Counter({
     name: 'gatehouse_api_key_uses_total',
-    help: 'API keys that were introspected, by outcome: allowed, over_quota or refused.',
+    help: 'Introspections of API keys, by outcome: allowed, over_quota or refused.',
     labelNames: ['outcome'],
     registers: [],
   });

@@ -13,7 +13,7 @@ const idpConfig = z
 export const appMetadata = z
   .object({
     appName: z.string().meta({ description: 'Name of the app.', examples: ['demo'] }),
-    displayName: z.string().meta({ description: 'Name of the app for people.', examples: ['Demo'] }),
+    displayName: z.string().meta({ description: 'Name of the app that people see.', examples: ['Demo'] }),
     idpConfigs: z.array(idpConfig).meta({ description: 'Enabled providers, oldest first.', examples: [[]] }),
     passwordPolicy: z
       .object({

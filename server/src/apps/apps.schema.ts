@@ -14,7 +14,7 @@ export const appName = z
   .regex(/^[a-z][a-z0-9-]{1,39}$/, { error: 'Must be 2 to 40 of a-z, 0-9 and -, beginning with a letter.' })
   .meta({ description: 'Name of the app, as in the header X-App-Name.', examples: ['demo'] });
 
-const displayNameMeta = { description: 'Name of the app for people.', examples: ['Demo'] };
+const displayNameMeta = { description: 'Name of the app that people see.', examples: ['Demo'] };
 const displayName = visibleName({ max: 200 }).meta(displayNameMeta);
 
 const seconds = (what: string, min: number, max: number, example: number) =>
@@ -44,7 +44,7 @@ const redirectUrl = text({ max: 2000 })
     description:
       'A URL with a path allows that path and fragment for all callers, with placeholders as parameters. If the ' +
       'entry ends in `?*`, it allows any query. An entry without a path allows every path of that origin, but only ' +
-      'for super admins, machine users and default templates.',
+      'for super admins, machine users and the app’s own URL templates.',
     examples: ['https://app.example.com/verify'],
   });
 
@@ -110,7 +110,7 @@ export const signInMethods = z
   .refine((methods) => new Set(methods).size === methods.length, { error: 'Each at most once.' })
   .meta({
     description:
-      'How people can sign in: with a password, with a code by mail, with a passkey without a password, with an ' +
+      'How people can sign in: with a password, with a mailed code, with a passkey without a password, with an ' +
       'identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and ' +
       'password resets are not affected.',
     uniqueItems: true,

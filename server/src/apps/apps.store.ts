@@ -106,7 +106,7 @@ export async function insertApp(
 }
 
 /**
- * The caller has locked the app.
+ * Keeps the domain of passkeys while the app has passkeys. The app must be locked already.
  *
  * @throws ApiError `relying_party_in_use` if passkeys are bound to the present domain
  */

@@ -47,7 +47,7 @@ function checkFreshness(call: Call, after: Settings, before: Settings): void {
   if (grants || !keepsProtection(after, before)) requireFreshForChange(call, grants);
 }
 
-/** Methods of authentication (`amr`) of each kind of factor. A code by mail is only for sign-in. */
+/** Methods of authentication (`amr`) of each kind of factor. A mailed code is only for sign-in. */
 const methodsOf = { totp: ['otp'], passkey: ['hwk', 'swk'], email: [] } as const;
 
 const hasAllowedMethod = (amr: readonly string[], { mfa }: Settings): boolean =>

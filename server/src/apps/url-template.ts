@@ -102,7 +102,7 @@ const pages: Readonly<Record<UrlTemplateName, string>> = {
 };
 
 /**
- * The default template of an app: its setting, otherwise the page of the service. Undefined if the app uses neither.
+ * The own URL template of an app: its setting, otherwise the page of the service. Undefined if the app uses neither.
  */
 export function defaultTemplate(
   { publicUrl }: Pick<Config, 'publicUrl'>,
@@ -140,13 +140,13 @@ function isOwnPage({ publicUrl }: Config, { name, settings }: Pick<App, 'name' |
   return origin === publicUrl && username + password === '' && paths.includes(pathname);
 }
 
-/** Validates the address of a product to which a browser returns. @throws ApiError `redirect_url_not_allowed` */
+/** Validates the URL of a product to which a browser returns. @throws ApiError `redirect_url_not_allowed` */
 export function checkRedirectUrl(call: Call, { settings }: Pick<App, 'settings'>, url: string): void {
   checkTarget(settings, call.services.config, url, [], namerOf(call));
 }
 
 /**
- * Validates the target of the return from a provider: an address of a product, or the page for providers.
+ * Validates the target of the return from a provider: a URL of a product, or the page for providers.
  *
  * @throws ApiError `redirect_url_not_allowed`
  */
@@ -155,7 +155,7 @@ export function checkIntentUrl(call: Call, app: Pick<App, 'name' | 'settings'>, 
 }
 
 /**
- * Refuses settings whose default templates are not allowed by the same settings.
+ * Refuses settings whose own URL templates are not allowed by the same settings.
  *
  * @throws ApiError `redirect_url_not_allowed`
  */

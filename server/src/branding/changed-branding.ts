@@ -1,7 +1,7 @@
 import type { BrandingPatch } from './branding.schema.ts';
 import type { BrandedApp } from './branding.store.ts';
 import type { OrganizationBrandingPatch } from './organization-branding.schema.ts';
-import type { OrganizationWithLook } from './shown-branding.store.ts';
+import type { OrganizationWithBranding } from './shown-branding.store.ts';
 
 /** The fields that a patch sets. */
 const given = <Patch extends object>(patch: Patch) =>
@@ -21,12 +21,12 @@ export function withPatch(branded: BrandedApp, patch: BrandingPatch): BrandedApp
 
 /** The branding of an organization as a patch would make it. */
 export function withOrganizationPatch(
-  organization: OrganizationWithLook,
+  organization: OrganizationWithBranding,
   { textsAllowed = organization.textsAllowed, ...look }: OrganizationBrandingPatch,
-): OrganizationWithLook {
+): OrganizationWithBranding {
   return {
     ...organization,
     textsAllowed,
-    look: { ...organization.look, ...given(look) } as OrganizationWithLook['look'],
+    look: { ...organization.look, ...given(look) } as OrganizationWithBranding['look'],
   };
 }

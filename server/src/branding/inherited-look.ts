@@ -1,6 +1,6 @@
 import type { AppLook } from './branding.schema.ts';
 import type { BrandedApp, LogoReference } from './branding.store.ts';
-import type { OrganizationWithLook } from './shown-branding.store.ts';
+import type { OrganizationWithBranding } from './shown-branding.store.ts';
 
 /** The branding of a page or mail: values of an organization, then of the app. null: the default. */
 export interface InheritedLook extends Omit<AppLook, 'methods'> {
@@ -12,12 +12,12 @@ export interface InheritedLook extends Omit<AppLook, 'methods'> {
 type Colors = Pick<InheritedLook, 'primaryColor' | 'primaryColorDark'>;
 
 /** The colours for both modes belong together: the dark colour of the app does not fit another primary colour. */
-const colorsOf = (app: Colors, { look }: OrganizationWithLook): Colors =>
+const colorsOf = (app: Colors, { look }: OrganizationWithBranding): Colors =>
   look.primaryColor === null
     ? { primaryColor: app.primaryColor, primaryColorDark: look.primaryColorDark ?? app.primaryColorDark }
     : { primaryColor: look.primaryColor, primaryColorDark: look.primaryColorDark };
 
-function withTexts(app: InheritedLook, { look, textsAllowed }: OrganizationWithLook) {
+function withTexts(app: InheritedLook, { look, textsAllowed }: OrganizationWithBranding) {
   if (!textsAllowed) return {};
   return {
     brandName: look.name ?? app.brandName,
@@ -31,7 +31,7 @@ function withTexts(app: InheritedLook, { look, textsAllowed }: OrganizationWithL
 /** @param organization the branding of the organization; undefined: the branding of the app */
 export function inheritedLook(
   { app, look, logo }: BrandedApp,
-  organization: OrganizationWithLook | undefined,
+  organization: OrganizationWithBranding | undefined,
 ): InheritedLook {
   const { brandName = null, color = null } = app.settings.mail;
   const { methods: _, ...own } = look;

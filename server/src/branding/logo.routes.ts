@@ -13,7 +13,7 @@ export const logoRoutes = [
     operationId: 'getLogo',
     tag: 'authorization',
     summary: 'Get the logo of the app',
-    description: 'Returns the logo and its public address.',
+    description: 'Returns the logo and its public URL.',
     access: accepting({ accessToken: true }, overApp('SUPER_ADMIN')),
     response: { status: 200, description: 'The logo.', body: logo },
     errors: ['logo_not_found'],
@@ -31,7 +31,7 @@ export const logoRoutes = [
     tag: 'authorization',
     summary: 'Set the logo of the app',
     description:
-      'Stores the logo that hosted pages and mails show instead of the name. Every logo has a separate address. ' +
+      'Stores the logo that hosted pages and mails show instead of the name. Every logo has a separate URL. ' +
       'After the logo was replaced, mails that were sent before show the name instead. In mails, the setting ' +
       '`mail.logoUrl` has priority.',
     access: overApp('SUPER_ADMIN'),
@@ -85,7 +85,7 @@ export const logoRoutes = [
       const found = await findServedLogo(services.db, params.app, Buffer.from(params.hash, 'hex'));
       if (!found) throw new ApiError('route_not_found');
       reply.headers({
-        // The address contains the hash, so the content never changes. A browser never runs the file as a page.
+        // The URL contains the hash, so the content never changes. A browser never runs the file as a page.
         'cache-control': 'public, max-age=31536000, immutable',
         'content-security-policy': "default-src 'none'; sandbox; frame-ancestors 'none'",
         'cross-origin-resource-policy': 'cross-origin',

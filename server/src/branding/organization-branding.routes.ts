@@ -115,7 +115,7 @@ export const organizationBrandingRoutes = [
     url: '/v1/authorization/organizations/:orgId/branding/logo',
     operationId: 'getOrganizationLogo',
     summary: 'Get the logo of an organization',
-    description: 'Returns the logo and its public address.',
+    description: 'Returns the logo and its public URL.',
     access: read,
     response: { status: 200, description: 'The logo.', body: logo },
     errors: ['logo_not_found'],

@@ -12,7 +12,7 @@ import type { OrganizationLook } from './organization-branding.schema.ts';
 import { toOrganizationLook } from './organization-branding.store.ts';
 
 /** The branding of an organization. */
-export interface OrganizationWithLook {
+export interface OrganizationWithBranding {
   readonly id: string;
   readonly name: string;
   readonly look: OrganizationLook;
@@ -41,7 +41,7 @@ const shownBranding = (orgId: string): Sql => sql`
   WHERE o.app_id = a.id AND o.id = ${orgId} AND o.status = 'Active'
     AND a.settings -> 'organizationBranding' = 'true'`;
 
-const toOrganizationWithLook = (row: OrganizationRow): OrganizationWithLook => ({
+const toOrganizationWithBranding = (row: OrganizationRow): OrganizationWithBranding => ({
   id: row.org_id,
   name: row.org_name,
   look: toOrganizationLook(row.org_look),
@@ -54,16 +54,16 @@ const toOrganizationWithLook = (row: OrganizationRow): OrganizationWithLook => (
 });
 
 /** The branding of an active organization, if the app shows branding of organizations. */
-export async function findOrganizationWithLook(
+export async function findOrganizationWithBranding(
   db: Queryable,
   appId: string,
   orgId: string,
-): Promise<OrganizationWithLook | undefined> {
+): Promise<OrganizationWithBranding | undefined> {
   const [row] = await db.query<OrganizationRow>(sql`
     SELECT of_organization.* FROM apps a
     CROSS JOIN LATERAL (SELECT ${organizationColumns} FROM ${shownBranding(orgId)}) AS of_organization
     WHERE a.id = ${appId}`);
-  return row && toOrganizationWithLook(row);
+  return row && toOrganizationWithBranding(row);
 }
 
 export async function findOrganizationName(db: Queryable, appId: string, orgId: string): Promise<string> {
@@ -92,7 +92,7 @@ export interface InvitationCode {
 /** An app, and the branding of an organization with the reasons to show it. */
 export interface PossibleBranding extends BrandedApp {
   readonly organization:
-    | (OrganizationWithLook & { readonly isMember: boolean; readonly codes: readonly InvitationCode[] })
+    | (OrganizationWithBranding & { readonly isMember: boolean; readonly codes: readonly InvitationCode[] })
     | undefined;
 }
 
@@ -129,6 +129,6 @@ export async function findPossibleBranding(
   if (!row) return undefined;
   if (row.org_id === null) return { ...toBrandedApp(row), organization: undefined };
   const codes = (row.codes ?? []).map(({ userId, hash }) => ({ userId, longHash: Buffer.from(hash, 'hex') }));
-  const organization = { ...toOrganizationWithLook(row), isMember: row.is_member === true, codes };
+  const organization = { ...toOrganizationWithBranding(row), isMember: row.is_member === true, codes };
   return { ...toBrandedApp(row), organization };
 }

@@ -69,7 +69,7 @@ export async function takeLimit(call: Call, name: LimitName, whose: string): Pro
 }
 
 /**
- * Like `tryLimit`, but in the caller's transaction: a rollback refunds the unit. Concurrent calls on the same quota
+ * Like `tryLimit`, but in the transaction `tx`: a rollback refunds the unit. Concurrent calls on the same quota
  * wait for the transaction to end.
  *
  * @returns undefined if a unit was consumed, otherwise the whole seconds until a unit is refilled
@@ -81,7 +81,7 @@ export async function tryLimitWithin(tx: Tx, call: Call, name: LimitName, whose:
 }
 
 /**
- * Like `takeLimit`, but in the caller's transaction.
+ * Like `takeLimit`, but in the transaction `tx`.
  *
  * @throws ApiError `rate_limited` with `Retry-After`
  */

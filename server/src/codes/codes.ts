@@ -29,9 +29,8 @@ export const codeLifeMs: Readonly<Record<CodePurpose, number>> = {
 };
 
 /**
- * Maximum number of valid short codes of one binding. A person can be invited to several roles of one organization.
- * Anyone can request a reset or a sign-in, which must not void the code that the owner requested. Long codes are not
- * limited.
+ * Maximum number of valid short codes of one binding. 10: a person can be invited to several roles of one organization.
+ * 3: somebody else can request the code too, which must not void the code of the owner. Long codes are not limited.
  */
 export const codesKept: Readonly<Record<CodePurpose, number>> = {
   email_verification: 1,
@@ -43,20 +42,18 @@ export const codesKept: Readonly<Record<CodePurpose, number>> = {
   second_factor: 3,
 };
 
-/**
- * The codes for a mail: short and long, and for a verification also a token that authenticates the call that presents
- * the code.
- */
+/** The codes for a mail: short and long, and for a verification also the mailed token. */
 export interface IssuedCode {
   /** Seven characters to type. Attempts are counted. */
   readonly code: string;
   /** 26 characters for the link. It cannot be guessed, and strangers cannot exhaust its attempts. */
   readonly longCode: string;
+  /** The mailed token. Replaces the session in the call that presents the code. */
   readonly token: string | undefined;
 }
 
 /**
- * Issues a code in the transaction that queues its mail. Both lengths are stored as keyed hashes that include the
+ * Issues a code in the transaction that queues its mail. Both codes are stored as keyed hashes that include the
  * binding.
  *
  * @param circumstances.lifeMs lifetime in milliseconds; default: the lifetime of its purpose
@@ -93,7 +90,7 @@ export interface PresentedCode {
   readonly browserHash?: Buffer | undefined;
 }
 
-/** The user id for code checks of addresses without an account. */
+/** The user id for an event; null for '0', which stands for an address without an account. */
 const idOrNobody = (userId: string): string | null => (userId === '0' ? null : userId);
 
 const codeInvalid = ({ userId, orgId }: CodeBinding, explained: { detail?: string } = {}): ApiError =>
@@ -136,9 +133,9 @@ async function matchLongCode(
   const { services, appId, client } = call;
   const found = await findLongCode(services.db, appId, { ...binding, now: services.clock.now() }, hashes);
   if (found && hashes.some((hash) => constantTimeEqual(hash, found.longHash))) {
-    const isBrowsers =
+    const isSameBrowser =
       browserHash !== undefined && found.browserHash && constantTimeEqual(browserHash, found.browserHash);
-    if (found.browserHash === null || isBrowsers) return found.id;
+    if (found.browserHash === null || isSameBrowser) return found.id;
     throw codeInvalid(binding, otherBrowser);
   }
   await takeLimit(call, 'wrongLongCodesPerAddressPerHour', addressKey(client.ip));
@@ -148,8 +145,8 @@ async function matchLongCode(
 /**
  * Checks a presented code. The length shows whether it is short or long.
  *
- * @returns the id of the code. The caller must consume the code in the transaction of the change that it authorizes
- * @throws ApiError `code_invalid` for every reason; `rate_limited` after many wrong long codes
+ * @returns the id of the code, which must be consumed in the transaction of the change that it authorizes
+ * @throws ApiError `code_invalid`, regardless of the fault; `rate_limited` after many wrong long codes
  */
 export async function checkCode(call: Call, binding: CodeBinding, presented: string | PresentedCode): Promise<string> {
   const { services, appId } = call;

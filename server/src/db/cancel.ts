@@ -11,7 +11,7 @@ const cancelRequestCode = 80_877_102;
  * for a lock does not notice a closed connection and would execute the statement later. Resolves when the server or the
  * pooler has accepted the request, at the latest after a second; never rejects.
  *
- * @see https://www.postgresql.org/docs/15/protocol-flow.html#id-1.10.6.7.10 the protocol needs no encryption
+ * @see https://www.postgresql.org/docs/15/protocol-flow.html#id-1.10.6.7.10 a cancel request may be sent unencrypted
  */
 export function cancelStatement(client: ClientBase): Promise<void> {
   const [host, port, processID, secretKey] = fields.map((field): unknown => Reflect.get(client, field));

@@ -109,7 +109,7 @@ class OpenTransaction implements Tx {
     }
   }
 
-  /** Never throws, because the caller already has the relevant error. */
+  /** Never throws, because the relevant error is thrown already. */
   async rollback(): Promise<void> {
     this.#open = false;
     if (this.broken) return;

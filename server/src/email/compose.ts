@@ -1,5 +1,5 @@
 import { logoUrl } from '../branding/logo-url.ts';
-import { findOrganizationWithLook, type OrganizationWithLook } from '../branding/shown-branding.store.ts';
+import { findOrganizationWithBranding, type OrganizationWithBranding } from '../branding/shown-branding.store.ts';
 import type { Config } from '../config.ts';
 import type { Services } from '../calls/services.ts';
 import type { MailContent } from '../mail-texts/mail-purposes.ts';
@@ -31,7 +31,7 @@ const messageIdOf = ({ appId, id }: StoredMail, config: Config): string =>
 function brandingOf(
   { publicUrl }: Config,
   { app, language }: StoredMail,
-  organization: OrganizationWithLook | undefined,
+  organization: OrganizationWithBranding | undefined,
 ): Branding {
   const { mail: settings } = app.settings;
   const urlOf = (hash: Buffer): string => publicUrl + logoUrl(app.name, hash);
@@ -42,7 +42,7 @@ function brandingOf(
     brandName: ownName ?? settings.brandName ?? app.displayName,
     logoUrl: organization?.logo ? urlOf(organization.logo.hash) : ofApp,
     logoName: organization?.logo && organization.name,
-    // The logo of the settings is not the stored one, for which the value is.
+    // `logoBackground` describes the stored logo, not the one of `mail.logoUrl`.
     isLogoForDark: organization?.logo
       ? organization.look.logoBackground === 'dark'
       : !settings.logoUrl && app.logoBackground === 'dark',
@@ -51,14 +51,14 @@ function brandingOf(
   };
 }
 
-/** The organization whose look a mail has; undefined: that of the app. */
+/** The organization whose branding a mail has; undefined if the mail has the branding of the app. */
 export async function organizationOf(
   { db }: Pick<Services, 'db'>,
   { appId, app }: StoredMail,
   { orgId }: MailContent,
-): Promise<OrganizationWithLook | undefined> {
+): Promise<OrganizationWithBranding | undefined> {
   if (orgId === undefined || !app.settings.organizationBranding) return undefined;
-  return findOrganizationWithLook(db, appId, orgId);
+  return findOrganizationWithBranding(db, appId, orgId);
 }
 
 /** Renders a mail and adds its sender. */
@@ -66,10 +66,10 @@ export function composeMail(
   { config }: Pick<Services, 'config'>,
   mail: StoredMail,
   content: MailContent,
-  organization: OrganizationWithLook | undefined,
+  organization: OrganizationWithBranding | undefined,
 ): ComposedMail {
   const { mail: settings } = mail.app.settings;
-  const look = brandingOf(config, mail, organization);
+  const branding = brandingOf(config, mail, organization);
   const { name, address } = senderOf(config, settings);
   return {
     messageId: messageIdOf(mail, config),
@@ -78,7 +78,7 @@ export function composeMail(
     to: mail.recipient,
     replyTo: settings.replyTo ?? undefined,
     date: mail.createdAt,
-    language: look.language,
-    ...renderMail(mail.purpose, content, look),
+    language: branding.language,
+    ...renderMail(mail.purpose, content, branding),
   };
 }

@@ -2,7 +2,7 @@ import type { BackgroundTask } from '../calls/background-task.ts';
 import { isLiveCode } from '../codes/live-code.ts';
 import type { Services } from '../calls/services.ts';
 import { composeMail, organizationOf } from './compose.ts';
-import type { OrganizationWithLook } from '../branding/shown-branding.store.ts';
+import type { OrganizationWithBranding } from '../branding/shown-branding.store.ts';
 import { type DeliveryFailure, failureText, toDeliveryFailure } from './delivery-failure.ts';
 import { takeDueMails, type TakenMail } from './delivery.store.ts';
 import { markSent, markVoid } from '../outbox/outbox.store.ts';
@@ -94,7 +94,7 @@ class Run {
   async #send(
     mail: TakenMail,
     content: MailContent,
-    organization: OrganizationWithLook | undefined,
+    organization: OrganizationWithBranding | undefined,
   ): Promise<DeliveryFailure | undefined> {
     const signal = AbortSignal.any([this.#cut.signal, AbortSignal.timeout(this.#timing.mailMs)]);
     try {

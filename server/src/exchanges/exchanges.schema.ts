@@ -3,7 +3,7 @@ import { idOf, optional, outputId, s256Challenge, text, time } from '../http/fie
 import { startedSession } from '../sessions/sessions.schema.ts';
 
 const returnTo = text({ min: 1, max: 2000 }).meta({
-  description: 'The address of the product to which the browser returns. One of the app’s redirect URLs.',
+  description: 'The URL of the product to which the browser returns. One of the app’s redirect URLs.',
   examples: ['https://app.example.com/signed-in'],
 });
 
@@ -16,11 +16,11 @@ export const createExchangeCode = z
   .strictObject({
     returnTo,
     codeChallenge: s256Challenge,
-    organizationId: optional(idOf('the organization that the person has chosen, one of their own')),
+    organizationId: optional(idOf('the organization that the person has chosen, of which they are a member')),
   })
   .meta({
     id: 'CreateExchangeCodeRequest',
-    description: 'The address of the product that gets a session, and its code challenge.',
+    description: 'The URL of the product that gets a session, and the code challenge of the product.',
   });
 
 export const exchangeCodeCreated = z
@@ -44,5 +44,5 @@ export const exchangeSession = z
   })
   .meta({
     id: 'ExchangeSessionRequest',
-    description: 'The code from the address, with the address and the verifier to which it is bound.',
+    description: 'The code from the query, with the `returnTo` and the verifier to which the code is bound.',
   });

@@ -33,16 +33,16 @@ export type PresentedFactor =
   | { readonly by: 'passkey'; readonly assertion: Assertion }
   | { readonly by: 'recovery-code'; readonly recoveryCode: string };
 
-/** The user of the factor, and the device or session that presents it. */
+/** The user, and the device or session if a second factor was used there before. */
 export interface FactorHolder {
   readonly userId: string;
-  /** The device or session in which a factor was used before. It has a separate quota. */
+  /** A device or session in which a factor was used before. It has a separate quota. */
   readonly proven: string | undefined;
-  /** At a sign-in: the methods of the first factor. Only then can a code by mail be the second factor. */
+  /** At a sign-in: the methods of the first factor. Only then can a mailed code be the second factor. */
   readonly firstAmr?: readonly string[];
 }
 
-/** The caller. The session has a separate quota if a factor was used in it before. */
+/** The user of the call. The session has a separate quota if a factor was used in it before. */
 export function holderOf({ actor }: Call): FactorHolder {
   const { user, session } = signedIn(actor);
   return { userId: user.id, proven: session.factorAt === null ? undefined : `session ${session.id}` };
@@ -69,7 +69,10 @@ export const amrAfter = (amr: readonly string[], checked: CheckedFactor): string
   ...new Set([...amr, ...methodsProvenBy(checked)]),
 ];
 
-/** Whether the app allows the kind of this factor, so that the session is not restricted. */
+/**
+ * Whether the app allows this kind of factor. Otherwise the session is restricted. A recovery code is never of an
+ * allowed kind.
+ */
 export const isOfAllowedKind = (app: App, { proof }: CheckedFactor): boolean =>
   proof.by !== 'recovery-code' && allowsFactor(app, proof.by);
 
@@ -100,21 +103,27 @@ export const refusedPasskey = (userId: string) => (error: unknown) => {
 
 /**
  * The quota of a device or session in which a factor was used before, otherwise that of the user. So strangers cannot
- * exhaust the quota of the owner.
+ * exhaust the quota of a device or session that the user has used before.
  */
 const quotaNameOf = ({ userId, proven }: FactorHolder) =>
   proven !== undefined
     ? ({ name: 'secondFactorsPerDevicePerHour', whose: `${userId} ${proven}` } as const)
     : ({ name: 'secondFactorsPerUserPerHour', whose: userId } as const);
 
-/** Counts an attempt. Committed before the comparison; all sign-ins of a user share the count. */
+/**
+ * Counts an attempt. The count is committed before the comparison. All sign-ins of a user share it, except those on a
+ * device on which a factor was used before.
+ */
 export async function countAttempt(call: Call, holder: FactorHolder): Promise<void> {
   await takeLimit(call, 'secondFactorsPerAddressPerHour', addressKey(call.client.ip));
   const { name, whose } = quotaNameOf(holder);
   await takeLimit(call, name, whose);
 }
 
-/** Refunds the attempts after a correct factor. */
+/**
+ * After a correct factor: resets the quota of the user, device or session, and refunds one unit of the quota of the
+ * client address.
+ */
 export async function refundAttempts(tx: Tx, call: Call, holder: FactorHolder): Promise<void> {
   const { services, appId, client } = call;
   const { name, whose } = quotaNameOf(holder);
@@ -124,7 +133,7 @@ export async function refundAttempts(tx: Tx, call: Call, holder: FactorHolder): 
   await tx.query(refundUnit(appId, address, sql`true`));
 }
 
-/** The code by mail, if the app accepts one in this sign-in. */
+/** The mailed code, if the app accepts one in this sign-in. */
 async function mailProof(
   call: Call,
   { userId, firstAmr }: FactorHolder,
@@ -173,8 +182,8 @@ async function proofOf(
  * Checks a second factor. The attempt is counted before the comparison.
  *
  * @param ceremony the purpose for which the challenge of a passkey must have been issued
- * @returns the checked factor, which the caller must consume with `consumeFactor` in the transaction that it authorizes
- * @throws ApiError `factor_invalid` for every reason; `rate_limited`
+ * @returns the checked factor, which must be consumed with `consumeFactor` in the transaction that it authorizes
+ * @throws ApiError `factor_invalid`, regardless of the fault; `rate_limited`
  */
 export async function checkFactor(
   call: Call,
@@ -226,8 +235,8 @@ async function use(
 }
 
 /**
- * Consumes a checked factor: a code is accepted once. Refunds the attempts, because the factor was correct. The
- * caller has locked the user.
+ * Consumes a checked factor: a code is accepted once. Refunds the attempts, because the factor was correct. The user
+ * must be locked already.
  *
  * @param options.startsSession whether the factor finishes a sign-in
  * @returns additional events, to be recorded with the change

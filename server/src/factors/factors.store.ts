@@ -106,7 +106,7 @@ export async function insertFactor(
 
 /**
  * Keeps `users.has_factor` true exactly while the user has a confirmed factor, and `users.strongest_acr` the strength
- * of the strongest one. Ends remembered devices. The caller has locked the user.
+ * of the strongest one. Ends remembered devices. The user must be locked already.
  */
 export async function recordWhetherHasFactor(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`

@@ -58,7 +58,7 @@ export const mailableAddress = async (
 const masked = (email: string): string => email.replace(/^(.)[^@]*/su, '$1…');
 
 /**
- * The factors of a user, for a client that presented the correct first factor. The id of a code by mail is the id of
+ * The factors of a user, for a client that presented the correct first factor. The id of a mailed code is the id of
  * the user.
  */
 export async function usableFactors(

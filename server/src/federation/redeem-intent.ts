@@ -33,7 +33,7 @@ function isShownByItsClient(codeChallenge: string | null, codeVerifier: string |
  * Consumes the intent.
  *
  * @param reauthenticates whether the intent must be one for re-authentication, or one for sign-in or linking
- * @throws ApiError `intent_invalid` for every reason
+ * @throws ApiError `intent_invalid`, regardless of the fault
  */
 export async function redeemIntent(
   tx: Tx,

@@ -5,7 +5,7 @@
 export const errorCodes = {
   // The request itself
   malformed_request: [400, 'Malformed request', 'The request body is not valid JSON in UTF-8.'],
-  validation_failed: [400, 'Validation failed', 'The request is invalid; `errors` lists every problem.'],
+  validation_failed: [400, 'Validation failed', 'The request is invalid; `errors` lists every invalid field.'],
   app_name_required: [400, 'App name required', 'The X-App-Name header is required.'],
   org_id_required: [400, 'Organization id required', 'The X-Iam-Orgid header is required.'],
   route_not_found: [404, 'Route not found', 'No route has this path.'],
@@ -59,12 +59,16 @@ export const errorCodes = {
   audience_not_allowed: [400, 'Audience not allowed', 'The app does not list this audience.'],
   origin_not_allowed: [403, 'Origin not allowed', 'Calls from this origin are not allowed by the app.'],
   access_denied: [403, 'Access denied', 'You can view this resource but are not allowed to perform this action.'],
-  human_required: [403, 'Human required', 'This action requires a signed-in human; machine users cannot perform it.'],
+  human_required: [403, 'Human required', 'This action requires a signed-in person; machine users cannot perform it.'],
 
   // Users and sessions
   user_not_found: [404, 'User not found', 'There is no such user, or you may not see them.'],
-  user_inactive: [403, 'User inactive', 'This user is deactivated.'],
-  user_not_active: [409, 'User not active', 'The user has not accepted an invitation yet, or is deactivated.'],
+  user_inactive: [403, 'User inactive', 'This user is deactivated, so they cannot sign in.'],
+  user_not_active: [
+    409,
+    'User not active',
+    'The target of this call is a user who has not accepted an invitation yet, or is deactivated.',
+  ],
   last_super_admin: [
     409,
     'Last super admin',
@@ -85,11 +89,11 @@ export const errorCodes = {
   session_not_found: [404, 'Session not found', 'There is no such session, or it is not yours.'],
   code_invalid: [400, 'Code invalid', 'The code is wrong, expired or already used. Request a new code.'],
   redirect_url_not_allowed: [400, 'Redirect URL not allowed', 'The app does not allow this redirect URL.'],
-  metadata_limit_exceeded: [400, 'Metadata limit exceeded', 'Metadata can have at most 30 items; nothing was changed.'],
+  metadata_limit_exceeded: [400, 'Metadata limit exceeded', 'Metadata can have at most 30 keys; nothing was changed.'],
   metadata_key_reserved: [
     403,
     'Metadata key reserved',
-    'Only backends can write metadata keys that begin with "app:".',
+    'Only super admins and machine users can write metadata keys that begin with "app:".',
   ],
 
   // Second factors
@@ -109,7 +113,8 @@ export const errorCodes = {
   factor_invalid: [
     400,
     'Factor invalid',
-    'The code of the second factor is wrong, expired or already used. Wait for the next code of the app.',
+    'The code of the second factor is wrong, expired or already used. Wait for the next code of the ' +
+      'authenticator app.',
   ],
   factor_not_found: [404, 'Factor not found', 'You have no such second factor.'],
   factor_limit_exceeded: [409, 'Factor limit exceeded', 'A user has at most 10 second factors. Remove one first.'],
@@ -121,18 +126,18 @@ export const errorCodes = {
   policy_locks_you_out: [
     409,
     'Policy locks you out',
-    'Your own session does not meet this policy. First use a second factor that the policy allows; nothing was ' +
-      'changed.',
+    'Your own session does not meet this policy. First use a second factor or sign-in method that the policy allows; ' +
+      'nothing was changed.',
   ],
   contrast_too_low: [
     400,
     'Contrast too low',
-    'Text in this colour cannot be read on the pages; `nearestColors` has the nearest shade that can.',
+    'Text in this colour cannot be read on the pages; `nearestColors` has the nearest readable shade.',
   ],
   logo_invalid: [
     400,
     'Logo invalid',
-    'The bytes are not a PNG, WebP or JPEG without animation, or the file is damaged or has other content at its end.',
+    'Send a PNG, WebP or JPEG that is not animated and not damaged, and has no data after its end.',
   ],
   logo_not_found: [404, 'Logo not found', 'There is no logo.'],
   organization_branding_disabled: [
@@ -152,7 +157,7 @@ export const errorCodes = {
   ],
   step_up_required: [
     401,
-    'Second factor required',
+    'Recent second factor required',
     'This call requires a second factor within the last ten minutes. Send one to POST ' +
       '/v1/authentication/users/me/reauthentication, then repeat the call.',
   ],
@@ -162,7 +167,7 @@ export const errorCodes = {
   organization_inactive: [403, 'Organization inactive', 'This organization is deactivated.'],
   organization_inactive_state: [
     409,
-    'Organization inactive',
+    'Organization must be active',
     'Roles cannot be granted in a deactivated organization. Reactivate the organization first.',
   ],
   organization_name_taken: [409, 'Organization name taken', 'An organization of this name exists already.'],
@@ -292,7 +297,7 @@ export interface Fault {
   message: string;
 }
 
-/** The subject of a refused call, for its security event. */
+/** The target of a refused call, for its security event. */
 interface About {
   readonly target: { readonly kind: string; readonly id: string | null };
   readonly orgId?: string | undefined;

@@ -3,7 +3,7 @@ import type { Idempotency } from '../calls/idempotency.ts';
 import type { Queryable } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../calls/route.ts';
-import { findKeptAnswer, insertKeptAnswer, type KeptAnswer, tryLockKey } from './idempotency.store.ts';
+import { findStoredResponse, insertStoredResponse, type StoredResponse, tryLockKey } from './idempotency.store.ts';
 import { type KeyedCall, toKeyedCall } from './keyed-call.ts';
 
 const keptMs = 24 * 3_600_000;
@@ -22,14 +22,14 @@ class AlreadyAnswered extends Error {
 const contextOf = (appId: string, keyHash: Buffer): string => `idempotency_keys:${appId}:${keyHash.toString('hex')}`;
 
 /** @throws ApiError `idempotency_key_reused` if the stored response belongs to a different request */
-function open({ appId }: Call, keyed: KeyedCall, { keyHash, requestHash, sealedAnswer }: KeptAnswer): unknown {
+function open({ appId }: Call, keyed: KeyedCall, { keyHash, requestHash, sealedAnswer }: StoredResponse): unknown {
   if (!keyed.requestHashes.some((hash) => hash.equals(requestHash))) throw new ApiError('idempotency_key_reused');
   return JSON.parse(keyed.sealer.open(sealedAnswer, contextOf(appId, keyHash)).toString());
 }
 
 /** @returns the stored response in an object, because `null` is a valid response */
 async function findAnswer(db: Queryable, call: Call, keyed: KeyedCall): Promise<{ result: unknown } | undefined> {
-  const kept = await findKeptAnswer(db, call.appId, keyed.keyHashes, call.services.clock.now());
+  const kept = await findStoredResponse(db, call.appId, keyed.keyHashes, call.services.clock.now());
   return kept && { result: open(call, keyed, kept) };
 }
 
@@ -93,7 +93,7 @@ export function createIdempotency(): Idempotency {
       const [requestHash] = keyed.requestHashes;
       const sealedAnswer = keyed.sealer.seal(JSON.stringify(result ?? null), contextOf(call.appId, keyHash));
       const expiresAt = new Date(call.services.clock.now().getTime() + keptMs);
-      await insertKeptAnswer(tx, call.appId, { keyHash, requestHash, sealedAnswer }, keyed, expiresAt);
+      await insertStoredResponse(tx, call.appId, { keyHash, requestHash, sealedAnswer }, keyed, expiresAt);
       keyed.kept = { result };
     },
   };

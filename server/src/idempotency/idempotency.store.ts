@@ -2,8 +2,8 @@ import type { Queryable, Tx } from '../db/db.ts';
 import { refersToDeletedRow, sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 
-/** A response as it is stored. */
-export interface KeptAnswer {
+/** A stored response, with the hashes of its key and request. */
+export interface StoredResponse {
   readonly keyHash: Buffer;
   readonly requestHash: Buffer;
   readonly sealedAnswer: Buffer;
@@ -22,19 +22,19 @@ export async function tryLockKey(tx: Tx, lock: string): Promise<boolean> {
 }
 
 /** Finds the stored response by the hashes of a key, under the current and the old master keys. */
-export async function findKeptAnswer(
+export async function findStoredResponse(
   db: Queryable,
   appId: string,
   keyHashes: readonly Buffer[],
   now: Date,
-): Promise<KeptAnswer | undefined> {
+): Promise<StoredResponse | undefined> {
   const [row] = await db.query<{ key_hash: Buffer; request_hash: Buffer; sealed_answer: Buffer }>(sql`
     SELECT key_hash, request_hash, sealed_answer FROM idempotency_keys
     WHERE app_id = ${appId} AND key_hash = ANY (${[...keyHashes]}::bytea[]) AND expires_at > ${now}`);
   return row && { keyHash: row.key_hash, requestHash: row.request_hash, sealedAnswer: row.sealed_answer };
 }
 
-/** The caller that sent a key: exactly one of the ids. The stored response is deleted with the caller. */
+/** The caller that sent a key: exactly one id is not null. The stored response is deleted with the caller. */
 export interface CallerOfKey {
   readonly userId: string | null;
   readonly machineUserId: string | null;
@@ -46,10 +46,10 @@ export interface CallerOfKey {
  *
  * @throws ApiError `unauthenticated` if the caller was deleted during the call
  */
-export async function insertKeptAnswer(
+export async function insertStoredResponse(
   tx: Tx,
   appId: string,
-  { keyHash, requestHash, sealedAnswer }: KeptAnswer,
+  { keyHash, requestHash, sealedAnswer }: StoredResponse,
   caller: CallerOfKey,
   expiresAt: Date,
 ): Promise<void> {

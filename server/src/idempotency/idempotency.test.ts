@@ -15,7 +15,7 @@ import {
   type RequestOptions,
   type World,
 } from '../test/world/world.ts';
-import { insertKeptAnswer } from './idempotency.store.ts';
+import { insertStoredResponse } from './idempotency.store.ts';
 import { sweepAnswers } from './sweep-answers.ts';
 
 let app: TestApp;
@@ -298,7 +298,7 @@ it.each(['userId', 'machineUserId', 'organizationMachineId'] as const)(
     const kept = { keyHash: randomBytes(32), requestHash: randomBytes(32), sealedAnswer: randomBytes(8) };
     const nobody = { userId: null, machineUserId: null, organizationMachineId: null };
     const keep = app.db.transaction((tx) =>
-      insertKeptAnswer(tx, world.appId, kept, { ...nobody, [kind]: '1' }, new Date('2030-01-01')),
+      insertStoredResponse(tx, world.appId, kept, { ...nobody, [kind]: '1' }, new Date('2030-01-01')),
     );
     await expect(keep).rejects.toMatchObject({ code: 'unauthenticated' });
   },

@@ -123,7 +123,7 @@ export async function listIdentities(db: Queryable, appId: string, userId: strin
 
 /**
  * Whether a user could still sign in without one of their identities: with a password, or with another identity of an
- * enabled provider. The caller has locked the user.
+ * enabled provider. The user must be locked already.
  */
 export async function hasOtherSignInMethod(
   tx: Tx,

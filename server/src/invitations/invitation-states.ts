@@ -71,7 +71,7 @@ const mayHappen = (event: InvitationEvent, now: Date): Sql =>
   )})`;
 
 /**
- * The beginning of a statement that applies an event to invitations; the caller adds `AND …`. Rows in other statuses
+ * The beginning of a statement that applies an event to invitations; append `AND …`. Rows in other statuses
  * stay unchanged.
  */
 export const change = (event: InvitationEvent, now: Date): Sql =>

@@ -11,7 +11,7 @@ const revoked = (id: string, orgId: string): ChangeEvent => ({
 
 /**
  * Revokes pending invitations when a user leaves an organization or loses roles there, so that an old mail cannot
- * restore the roles. The caller has locked the user.
+ * restore the roles. The user must be locked already.
  *
  * @param offers the roles whose invitations are revoked
  * @returns one event for each invitation
@@ -29,8 +29,8 @@ export async function withdrawInvitations(
 }
 
 /**
- * Revokes pending invitations to the previous address when a user changes the address. The caller has locked the user,
- * and voids the codes.
+ * Revokes pending invitations to the previous address when a user changes the address. The user must be
+ * locked already. The codes must be voided separately.
  *
  * @returns one event for each invitation, for the inviting organization
  */

@@ -75,7 +75,7 @@ export function createLeasedLimit(db: Db, clock: Clock): LeasedLimit {
           lease.left -= 1;
           return undefined;
         }
-        // A later time means that the clock was set back. Ignore it and ask the database.
+        // If `emptyUntil` is further away, the clock was set back: ask the database.
         const isEmpty = now < lease.emptyUntil && lease.emptyUntil - now <= longestRefusalMs;
         if (isEmpty) return (lease.refilledAt - now) / 1000;
         lease.filling ??= fill(lease, appId, quota).finally(() => (lease.filling = undefined));

@@ -69,7 +69,7 @@ export const limits = {
   codeRequestsPerAddressPerHour: {
     count: 100,
     periodSeconds: hour,
-    description: 'Requests for a code by mail from one client address in an hour.',
+    description: 'Requests for a mailed code from one client address in an hour.',
   },
   wrongLongCodesPerAddressPerHour: {
     count: 100,

@@ -41,7 +41,7 @@ export const nextCursor = z
     examples: ['MTE4MjczNjQ1NTQ2MjEzMzc2.c2lnbmF0dXJl'],
   });
 
-/** The validated page of a list. */
+/** The validated paging fields of a query. */
 export interface Paging {
   page?: number | undefined;
   pageSize: number;
@@ -106,20 +106,20 @@ function toPosition(position: string): Position {
 
 /** Definition of a list; see `readPage`. */
 export interface List<Row extends { id: string }, Item> {
-  /** The validated query. */
+  /** The paging fields of the query. */
   readonly paging: Paging;
   /** The filters of the list; a cursor is bound to them. */
   readonly filters?: unknown;
   /** Common table expressions that `total` and `rows` select from, separated by commas. */
   readonly common?: Sql;
-  /** All matches; one row with `total`. */
+  /** Selects the number of matches, as one row with `total`. */
   readonly total: Sql;
   /**
    * Whether the total is counted instead of stored. It is counted once and carried in the cursor, so that later pages
    * do not count again and show the same total.
    */
   readonly totalTravels?: boolean;
-  /** Selects the items. The argument is the end of the statement: conditions after a WHERE, order, limit. */
+  /** Selects the items. `after`: conditions to append to a WHERE; `limit`: order and limit. */
   readonly rows: (continuation: { after: Sql; limit: Sql }) => Sql;
   /** The id column that orders the list, e.g. `o.id`. */
   readonly key: Sql;
@@ -131,14 +131,17 @@ export interface List<Row extends { id: string }, Item> {
   readonly index?: { readonly isIncomplete: Sql; readonly complete: () => Promise<void> } | undefined;
 }
 
-/** The head of a page: the total if it was counted, and the relation if the statement decides on access. */
+/**
+ * The head of a page: the total if it was counted, and the access relation of the caller if the statement decides on
+ * access.
+ */
 interface Head {
   readonly total: number | null;
   readonly isIncomplete: boolean | null;
   readonly relation: OrganizationRelation | null;
 }
 
-/** The head is a single JSON column, because every row of an item has it as null. */
+/** One JSON column, so that the row of an item needs only one null for the head. */
 interface HeadColumn {
   readonly head: Head | null;
 }

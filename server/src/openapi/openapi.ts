@@ -91,7 +91,7 @@ export interface OpenApiDocument {
   };
 }
 
-/** Default address of a service without configuration. */
+/** Default URL of a service without configuration. */
 const defaultUrl = 'http://localhost:3000';
 
 /** Generators write license and contact into the generated packages; some generators require them. */

@@ -34,7 +34,7 @@ const usableFactor = z
   .object({
     id: z.string().meta({ description: 'Id of the factor.', examples: ['118273645546213376'] }),
     kind: z.string().meta({
-      description: 'totp: an authenticator app. passkey: a passkey. email: a code by mail.',
+      description: 'totp: an authenticator app. passkey: a passkey. email: a mailed code.',
       examples: ['totp'],
     }),
     name: z.string().meta({ description: 'Name of the factor.', examples: ['Phone'] }),
@@ -49,11 +49,11 @@ export const problem = z
       format: 'uri',
       examples: ['https://iam.example.com/errors/validation_failed'],
     }),
-    title: z.string().meta({ description: 'Title of the error for people.', examples: ['Validation failed'] }),
+    title: z.string().meta({ description: 'Title of the error, for display.', examples: ['Validation failed'] }),
     status: z.int().meta({ description: 'Status of the response.', examples: [400] }),
     detail: z.string().meta({
       description: 'Description of this occurrence: a sentence that is safe to show.',
-      examples: ['The request is invalid; `errors` lists every problem.'],
+      examples: ['The request is invalid; `errors` lists every invalid field.'],
     }),
     // No enum, because existing clients must accept codes that are added later.
     code: z.string().meta({

@@ -69,8 +69,8 @@ function resetPassword(services: AdminServices, app: App, email: string, passwor
       throw new Error(`${email} is deactivated; create another super admin with create-admin`);
     if (!user.isEmailClaimed) {
       throw new Error(
-        `the account of ${email} is not claimed; the owner can reset the password by mail, or create another ` +
-          `super admin`,
+        `the account of ${email} is not claimed; the owner can reset the password by mail, or you can ` +
+          `create another super admin`,
       );
     }
     const ended = await renewPassword(tx, { services, appId }, user.id, passwordHash);
@@ -86,14 +86,16 @@ function resetPassword(services: AdminServices, app: App, email: string, passwor
 }
 
 /**
- * Adds a super admin whose account is claimed, because the operator vouches for the address. All super admins are
- * notified by mail.
+ * Adds a super admin. The account is claimed at once, because the operator answers for the address. All super admins
+ * are notified by mail.
  */
 function createAdmin(services: AdminServices, { id: appId }: App, email: string, passwordHash: string): Promise<void> {
   const { ids, clock } = services;
   return services.db.transaction(async (tx) => {
     if (await lockUserByEmail(tx, appId, emailKey(email))) {
-      throw new Error(`${email} has an account already: a super admin can grant the role, or choose another address`);
+      throw new Error(
+        `${email} has an account already: choose another address, or ask a super admin to grant the role`,
+      );
     }
     const now = clock.now();
     const id = ids.next();

@@ -58,16 +58,16 @@ function managementOf(page: PageCall, organization: ManagedOrganization, person:
   if (!organization.isOwner) return html``;
   const { text } = page;
   const { managerRoles } = person;
-  const action = (step: string, label: TextName) =>
+  const actionButton = (step: string, label: TextName) =>
     page.formOf(path, page.secondButton(label), { ...hiddenOf(organization, person), step });
   const shown = namesOf(page, organization, managerRoles).join(', ');
   return html`<section aria-labelledby="management">
     <h2 id="management">${text('management')}</h2>
     <p class="quiet">${text('managementLead')}</p>
     ${shown === '' ? html`` : html`<p><bdi>${shown}</bdi></p>`}
-    ${managerRoles.includes('ORG_USER_MANAGER') ? html`` : action('manager', 'makeManager')}
-    ${managerRoles.includes('ORG_OWNER') ? html`` : action('owner', 'makeOwner')}
-    ${managerRoles.length > 0 ? action('no-manager', 'removeManagement') : html``}
+    ${managerRoles.includes('ORG_USER_MANAGER') ? html`` : actionButton('manager', 'makeManager')}
+    ${managerRoles.includes('ORG_OWNER') ? html`` : actionButton('owner', 'makeOwner')}
+    ${managerRoles.length > 0 ? actionButton('no-manager', 'removeManagement') : html``}
   </section>`;
 }
 

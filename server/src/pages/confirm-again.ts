@@ -95,7 +95,7 @@ function byPassword(page: PageCall, path: string, hidden: Values): Html {
   ${page.formOf(path, page.secondButton('sendCode'), { ...hidden, step: steps.mail })}`;
 }
 
-/** Handles a form of {@link confirmAgain}. @returns whether the session is fresh; if not, the caller shows the page */
+/** Handles a form of {@link confirmAgain}. @returns whether the session is fresh; if not, the page must be shown */
 export async function confirmed(page: PageCall): Promise<boolean> {
   const { step, by, factor, code = '', currentPassword = '' } = page.form;
   if (step === steps.mail) return sendCode(page);

@@ -103,7 +103,7 @@ export interface Content {
   readonly retryAfterSeconds?: number;
   /** A page of several sections. */
   readonly isWide?: boolean;
-  /** The address that the browser opens next. */
+  /** The URL that the browser opens next. */
   readonly goesTo?: string;
   /** The page loads the script of the pages, for passkeys. */
   readonly hasScript?: true;
@@ -196,7 +196,7 @@ export function documentOf(
 
 /**
  * Sends a page without caching, because links of mails contain codes and pages contain personal data. Only the service
- * gets the address of the page as referrer: without a referrer, browsers would hide the origin of forms.
+ * gets the URL of the page as referrer: without a referrer, browsers would hide the origin of forms.
  */
 export async function sendContent(reply: FastifyReply, look: PageLook, content: Content): Promise<void> {
   reply.code(content.status ?? 200).headers({

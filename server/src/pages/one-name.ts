@@ -5,7 +5,7 @@ import { isLoopback } from '../http/loopback.ts';
 const bestName = 'localhost';
 
 /**
- * The address of a page with the host of `PUBLIC_URL`, if the page was opened with another name of this machine,
+ * The URL of a page with the host of `PUBLIC_URL`, if the page was opened with another name of this machine,
  * such as 127.0.0.1. Links in mails and cookies are for one host. The host is never taken from the request.
  *
  * @param path the path of the page, without its query

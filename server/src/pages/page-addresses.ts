@@ -3,7 +3,7 @@ import { addressesOf } from '../calls/addresses.ts';
 import type { Route } from '../calls/route.ts';
 
 /**
- * Whether the address of a request is that of a page. Below `/apps/` and `/idps/` everything is a page, also what does
+ * Whether the URL of a request is that of a page. Below `/apps/` and `/idps/` everything is a page, also what does
  * not exist, except the resources of programs: key sets, introspection and logos of an app.
  */
 export function pagesOf(routes: readonly Route[]): (request: FastifyRequest) => boolean {

@@ -36,7 +36,7 @@ interface Notice {
   readonly isAlert?: true;
 }
 
-/** The messages that other pages can leave in the address, by name. */
+/** Messages to show after a redirect, by the query parameter `notice`. */
 export type Notices = ReadonlyMap<string | undefined, Notice>;
 
 const notesOfHeadings = new Map<TextName, 'signInNote' | 'signUpNote'>([
@@ -66,11 +66,11 @@ export class PageCall {
   readonly text: Text;
   /** The sign-in methods in the order of the page. The API decides whether a method is allowed. */
   readonly methods: Settings['signInMethods'];
-  /** The query of the address, or the form that was sent. */
+  /** The query of the URL, or the form that was sent. */
   readonly form: Form;
   /** Whether a form was sent. */
   readonly isSent: boolean;
-  /** The address of the product to which the browser returns, from the query or form. */
+  /** The URL of the product to which the browser returns, from the query or form. */
   readonly returnTo: string | undefined;
   /** The parameters of the product, which every page passes on. */
   readonly goal: Values;
@@ -106,7 +106,7 @@ export class PageCall {
     this.returnTo = form['return_to'];
     if (this.returnTo !== undefined) checkRedirectUrl(call, app, this.returnTo);
     const { code_challenge: challenge } = form;
-    // Check the address now: otherwise, people would get the refusal only after they have signed in.
+    // Check the URL now: otherwise, people would get the refusal only after they have signed in.
     if (challenge !== undefined && !s256Challenge.safeParse(challenge).success) {
       throw new ApiError('malformed_request');
     }
@@ -117,7 +117,7 @@ export class PageCall {
     };
   }
 
-  /** The address of a page of the app, with the address of the product in the query. */
+  /** The URL of a page of the app, with the URL of the product in the query. */
   href(page: string, query: Values = {}): string {
     if (this.isPreview) return '#';
     const all = new URLSearchParams({ ...this.#context, ...query, ...this.goal });
@@ -138,7 +138,7 @@ export class PageCall {
     this.problem = { status: new ApiError(code).status, code, requestId, fields, members: {} };
   }
 
-  /** Shows the message that the previous page has left in the address. */
+  /** Shows the message that the query parameter `notice` names. */
   readNotice(notices: Notices): void {
     if (!this.isSent) this.notice = notices.get(this.form['notice']) ?? this.notice;
   }
@@ -149,7 +149,7 @@ export class PageCall {
     return this.#token;
   }
 
-  /** A form of the page. Its fields come from the caller; the token and the address of the product are added. */
+  /** A form of the page. Its fields are passed in; the token and the URL of the product are added. */
   formOf(page: string, fields: Html, hidden: Values = {}): Html {
     if (this.isPreview) return html`<form novalidate>${fields}</form>`;
     const all = Object.entries({

@@ -48,7 +48,7 @@ const formValues = z.record(z.string(), z.union([z.string(), z.array(z.string())
   return Object.fromEntries(single.filter(([, value]) => value !== ''));
 });
 
-/** The values that an address may carry to a page. */
+/** The values that the query of a URL may carry to a page. */
 const linkNames: ReadonlySet<string> = new Set([
   'return_to',
   'code_challenge',
@@ -70,7 +70,7 @@ const linkNames: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The values of an address, which anybody may have written. A page ignores all others, e.g. the fields of its form: a
+ * The values of the query, which anybody may have written. A page ignores all others, e.g. the fields of its form: a
  * stranger could otherwise fill in the form, or put a text on the page where an address is shown.
  */
 function valuesOfLink(form: Form): Form {
@@ -180,7 +180,7 @@ export function pageRoutes({
   return [...(show ? [shown(show)] : []), ...(submit ? [sent(submit)] : [])];
 }
 
-/** The next address after the last step of a page: the product, or the account. */
+/** The next URL after the last step of a page: the product, or the account. */
 export const goalOf = (page: PageCall): string => page.href(page.returnTo === undefined ? 'account' : 'continue');
 
 /** The response after a sign-in. The forms that were opened before become invalid. */

@@ -40,7 +40,7 @@ const textOf = {
 /** The form field into which the script writes the result of the authenticator. */
 const field = 'credential';
 
-/** The address of the operation that returns options. */
+/** The URL of the operation that returns options. */
 const urlOf = (options: string) => `authentication/users/${options}`;
 
 /** A form whose button starts the authenticator. Hidden without script, because only a script can call it. */

@@ -5,7 +5,7 @@ import { assetUrl, findAsset } from '../http/assets.ts';
 import { ApiError } from '../http/errors.ts';
 import { sendNegotiated } from '../http/negotiated.ts';
 
-/** The address of the script of the pages. The pages need it for passkeys only. */
+/** The URL of the script of the pages. The pages need it for passkeys only. */
 export const scriptUrl = (): string => assetUrl('passkeys.js');
 
 export const scriptRoute = route({

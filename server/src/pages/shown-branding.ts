@@ -1,7 +1,7 @@
 import { findBrandedApp, type BrandedApp } from '../branding/branding.store.ts';
 import {
   findPossibleBranding,
-  type OrganizationWithLook,
+  type OrganizationWithBranding,
   type PossibleBranding,
 } from '../branding/shown-branding.store.ts';
 import type { Call } from '../calls/route.ts';
@@ -13,7 +13,7 @@ import { codeHash, constantTimeEqual, isLongCode, sha256 } from '../keys/secrets
 /** The app whose branding a page has, and the organization if the page has its branding. */
 export interface ShownBranding extends BrandedApp {
   /** The organization that the visitor may see; undefined: the page has the branding of the app. */
-  readonly organization: OrganizationWithLook | undefined;
+  readonly organization: OrganizationWithBranding | undefined;
 }
 
 /** Parameters of a page that can name an organization and an invitation to it. */

@@ -95,7 +95,7 @@ async function checkCredential(
 /**
  * Verifies the registration of a credential.
  *
- * @param signed the signed client data, whose challenge the caller has consumed
+ * @param signed the signed client data, whose challenge must be consumed already
  * @throws PasskeyRefused
  * @see WebAuthn Level 3, section 7.1
  */

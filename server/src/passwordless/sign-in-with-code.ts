@@ -23,7 +23,7 @@ interface Given {
 }
 
 /**
- * The authentication method of the session. RFC 8176 has no value for a code by mail; `otp` means an authenticator app.
+ * The authentication method of the session. RFC 8176 has no value for a mailed code; `otp` means an authenticator app.
  */
 const amr = ['email'];
 

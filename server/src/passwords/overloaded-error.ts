@@ -1,4 +1,4 @@
-/** There is no capacity for another password hash now. The caller responds immediately instead of queueing work. */
+/** There is no capacity for another password hash now. Respond immediately instead of queueing work. */
 export class OverloadedError extends Error {
   /** Seconds until capacity is expected. */
   readonly retryAfterInSeconds: number;

@@ -8,7 +8,7 @@ import { documentationPages, fullText, fullTextMegabytes } from './documentation
 import { counterparts } from './documented-pages.ts';
 import { varyBy } from '../http/negotiated.ts';
 
-/** `/llms.txt`: a line for every page, with the address of its Markdown. @see https://llmstxt.org */
+/** `/llms.txt`: a line for every page, with the URL of its Markdown. @see https://llmstxt.org */
 function listForPrograms(publicUrl: string): string {
   const groups = new Map<string, string[]>();
   for (const { address, title, summary, group } of documentationPages())

@@ -17,6 +17,6 @@ export const helpOfBranding = {
   },
   organization_branding_disabled: {
     cause: 'The app setting `organizationBranding` is false, as it is by default.',
-    remedy: 'A super admin sets `organizationBranding` to true, if organizations may have their own branding.',
+    remedy: 'To allow branding of organizations, a super admin sets `organizationBranding` to true.',
   },
 } as const satisfies Readonly<Record<string, ErrorHelp>>;

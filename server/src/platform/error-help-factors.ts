@@ -31,8 +31,9 @@ export const helpOfFactors = {
   },
   factor_not_allowed: {
     cause:
-      'The app setting `mfa.factors` does not include the kind of the factor. A code by mail also needs a claimed ' +
-      'address, and is refused if the mailbox was the first factor or set the password within the last hour.',
+      'The app setting `mfa.factors` does not include the kind of the factor. A mailed code also requires a claimed ' +
+      'address, and is refused if a mailed code or a provider was the first factor, or if a mailed code set the ' +
+      'password within the last hour.',
     remedy: 'Use another factor. A super admin can allow kinds of factors in the settings.',
   },
   factor_invalid: {
@@ -59,13 +60,14 @@ export const helpOfFactors = {
       'The caller changes `mfa.policy` to `required`, or the policy of an organization, and their own session does ' +
       'not meet the new policy.',
     remedy:
-      'Add a second factor of an allowed kind, or send it to `POST …/users/me/reauthentication`, then repeat the call.',
+      'Add a second factor of an allowed kind, or send one that you have to `POST …/users/me/reauthentication`, or ' +
+      'sign in with an allowed method. Then repeat the call.',
   },
   relying_party_missing: {
     cause: 'The app setting `mfa.relyingParty` is null.',
     remedy:
       'Set it with `PATCH /v1/authorization/apps/settings`: the domain (`id`) and the `origins` of your pages and ' +
-      'native apps. Choose the domain with care, because it cannot be changed later.',
+      'native apps. Choose the domain with care, because it cannot be changed while the app has passkeys.',
   },
   relying_party_in_use: {
     cause: 'The call changes `mfa.relyingParty.id`, and users of the app have passkeys.',
@@ -74,9 +76,10 @@ export const helpOfFactors = {
   },
   step_up_required: {
     cause:
-      'The person has a second factor, or the call requires one, and it was not used in this session within the last ' +
-      'ten minutes. Or the organization requires a second factor or a sign-in method that was not used in this ' +
-      'session. A password or mailed code is not enough. People with a passkey need the passkey.',
+      'The call requires a second factor that was used in this session within the last ten minutes, because of the ' +
+      'call itself or because the person has a second factor. Or the organization requires a second factor or a ' +
+      'sign-in method that was not used in this session. A password or mailed code is not enough. People with a ' +
+      'passkey need the passkey.',
     remedy:
       'Send a factor to `POST …/users/me/reauthentication`. `WWW-Authenticate` names the required strength: ' +
       '`urn:gatehouse:acr:3` is a passkey. Without a second factor, add one. Without a phone, sign in with a ' +

@@ -1,5 +1,6 @@
 import { helpOfBranding } from './error-help-branding.ts';
 import { type ErrorHelp, helpOfFactors } from './error-help-factors.ts';
+import { helpOfProviders } from './error-help-providers.ts';
 import type { ErrorCode } from '../http/errors.ts';
 
 /** Help for each code of `errorCodes`; a code without help does not compile. */
@@ -45,6 +46,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'Send the request again. If the error persists, check `Content-Length`.',
   },
   ...helpOfBranding,
+  ...helpOfProviders,
   body_too_large: {
     cause: 'The body has more than 256 KiB, usually because of large metadata or many items.',
     remedy: 'Send less data in one call. Keep large data in your own database.',
@@ -98,9 +100,9 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   session_required: {
     cause:
-      'The Bearer token is an access token of a person. Access tokens can read, and can change organizations. They ' +
-      'cannot access sessions, passwords, addresses, phone numbers, sign-in methods, keys, machine users, exports or ' +
-      'deletion.',
+      'The Bearer token is an access token of a person. Access tokens can read data, and can change organizations, ' +
+      'members, invitations and roles. Everything else requires the session token: sessions, passwords, addresses, ' +
+      'phone numbers, sign-in methods, keys, machine users, changes of settings, exports and deletion.',
     remedy:
       'Make the call with the session token (`gh_s_…`), or with the session cookie from a page of an allowed origin.',
   },
@@ -150,12 +152,16 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'Check the id and the app. Invite people by e-mail address instead of adding them by id.',
   },
   user_inactive: {
-    cause: 'A super admin or a backend deactivated the user.',
+    cause:
+      'The person who signs in was deactivated by a super admin or a machine user. If another user of the call is ' +
+      'not active, the code is `user_not_active`.',
     remedy: 'Ask a super admin to reactivate the user with `POST users/{userId}/reactivate`.',
   },
   user_not_active: {
-    cause: 'The user has not accepted an invitation yet, or is deactivated.',
-    remedy: 'Invite the user by e-mail address, or reactivate the user first.',
+    cause:
+      'The user whom the call would change has not accepted an invitation yet, or is deactivated. If the person who ' +
+      'signs in is deactivated, the code is `user_inactive`.',
+    remedy: 'Invite by e-mail address instead of assigning by id, or reactivate the user first.',
   },
   last_super_admin: {
     cause: 'The change would leave the app without an active super admin.',
@@ -170,7 +176,9 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'No action is needed. Read the user again.',
   },
   account_unclaimed: {
-    cause: 'Codes by mail and new organizations require a claimed account, and this account has not been claimed yet.',
+    cause:
+      'The call requires a claimed account: re-authentication by mailed code, the first second factor, or a new ' +
+      'organization. This account has not been claimed yet.',
     remedy: 'Verify the address while signed in. To re-authenticate, the current password is enough.',
   },
   sign_up_disabled: {
@@ -209,7 +217,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   redirect_url_not_allowed: {
     cause:
       'The URL does not match the setting `redirectUrls`. A URL sent by a person must match an entry including its ' +
-      'path. Entries without a path apply only to super admins, machine users and default templates.',
+      'path. Entries without a path apply only to super admins, machine users and the app’s own URL ' +
+      'templates.',
     remedy:
       'Ask a super admin to add the entry that `detail` suggests to the setting `redirectUrls`. If the page has ' +
       'query parameters of its own, end the entry with `?*`.',
@@ -219,8 +228,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'Remove keys by setting them to `null`, or keep the data in your own database.',
   },
   metadata_key_reserved: {
-    cause: 'A person tried to write a key that begins with `app:`.',
-    remedy: 'Choose another key, or write the key from your backend as a machine user.',
+    cause: 'A person who is not a super admin tried to write a key that begins with `app:`.',
+    remedy: 'Choose another key, or let a machine user write the key.',
   },
 
   // Organizations
@@ -229,7 +238,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: '`GET /v1/authorization/organizations` lists the organizations that the caller may see.',
   },
   organization_inactive: {
-    cause: 'A super admin or a backend deactivated the organization.',
+    cause: 'A super admin or a machine user deactivated the organization.',
     remedy: 'Ask a super admin to reactivate it with `POST organizations/{orgId}/reactivate`.',
   },
   organization_inactive_state: {
@@ -266,7 +275,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   role_limit_exceeded: {
     cause: 'The limit is reached. A typical reason is a separate role for each person or resource.',
-    remedy: 'Delete unused roles, and use permissions for individual rights.',
+    remedy: 'Delete unused roles, or combine roles that differ in few permissions.',
   },
   invitation_not_found: {
     cause:
@@ -301,7 +310,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'Delete unused secrets; `lastUsedAt` shows when each was last used.',
   },
   api_key_not_found: {
-    cause: 'The key was revoked, ended with a password change or a membership, or the id belongs to another owner.',
+    cause: 'The key was revoked, ended when a password was changed or a membership ended, or belongs to another owner.',
     remedy: 'List the keys of the organization, or your own.',
   },
   api_key_limit_reached: {
@@ -316,53 +325,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   organization_machine_users_disabled: {
     cause: 'The app setting `organizationMachineUsers` is false, as it is by default.',
-    remedy: 'A super admin sets `organizationMachineUsers` to true, if organizations may have machine users.',
-  },
-
-  // Identity providers
-  idp_not_found: {
-    cause: 'The provider was deleted or switched off, or the id belongs to another app.',
-    remedy: '`GET apps/metadata` lists the available providers.',
-  },
-  idp_limit_exceeded: {
-    cause: 'An app has 50 identity providers already.',
-    remedy: 'Delete providers that are not used.',
-  },
-  idp_discovery_failed: {
-    cause:
-      'The issuer URL is misspelt, unreachable from the service, returns another issuer, or offers no authorization ' +
-      'code flow.',
-    remedy: 'Open `<issuer>/.well-known/openid-configuration`: its `issuer` must equal the value that you send.',
-  },
-  idp_email_unverified: {
-    cause:
-      'The provider did not confirm that it verified the address: the claim `email_verified` (Microsoft: `xms_edov`) ' +
-      'or the setting `trustEmail` is missing.',
-    remedy:
-      'Configure the claim at the provider. Or ask the person to sign in with another method and link the provider.',
-  },
-  idp_link_required: {
-    cause: 'The account belongs to a super admin, or already has another identity of this provider.',
-    remedy: 'Sign in with the password and link the provider while signed in.',
-  },
-  intent_invalid: {
-    cause:
-      'The sign-in took longer than ten minutes, was already finished, returned to another browser, or lacks its ' +
-      '`codeVerifier`.',
-    remedy:
-      'Start again with `POST idp/intents/create`. Keep the code verifier in the browser tab that started the sign-in.',
-  },
-  identity_not_found: {
-    cause: 'The identity was already unlinked, or belongs to another user.',
-    remedy: '`GET users/me/identities` lists your identities.',
-  },
-  identity_already_linked: {
-    cause: 'The person has two accounts, and the provider is linked to the other one.',
-    remedy: 'Sign in to the other account and unlink the identity there.',
-  },
-  last_sign_in_method: {
-    cause: 'The account has no password and no other identity.',
-    remedy: 'Set a password with a password reset, then unlink the identity.',
+    remedy: 'To allow machine users of organizations, a super admin sets `organizationMachineUsers` to true.',
   },
 
   // Limits

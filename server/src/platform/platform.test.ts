@@ -293,7 +293,7 @@ describe('the error pages', () => {
 
   it.each(['/errors', '/errors/validation_failed'])('set code as code (%s)', async (url) => {
     const { body } = await get(url);
-    expect(body).toContain('<code>errors</code> lists every problem.');
+    expect(body).toContain('<code>errors</code> lists every invalid field.');
     expect(body.replace(/<pre>.*?<\/pre>/s, '')).not.toContain('`');
   });
 

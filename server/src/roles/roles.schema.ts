@@ -24,7 +24,10 @@ export const roleKey = z
 export const role = z
   .strictObject({
     key: roleKey,
-    displayName: visibleName({ max: 200 }).meta({ description: 'Name of the role for people.', examples: ['Reader'] }),
+    displayName: visibleName({ max: 200 }).meta({
+      description: 'Name of the role that people see.',
+      examples: ['Reader'],
+    }),
     allowedPermissions: z
       .array(text({ min: 1, max: 200 }))
       .max(500, { error: 'At most 500.' })
@@ -60,7 +63,7 @@ export const grantableRole = z
       description: 'Key of the role; keys of predefined roles begin with `global:`.',
       examples: ['reader'],
     }),
-    displayName: z.string().meta({ description: 'Name of the role for people.', examples: ['Reader'] }),
+    displayName: z.string().meta({ description: 'Name of the role that people see.', examples: ['Reader'] }),
     allowedPermissions: z
       .array(z.string())
       .meta({ description: 'Permissions that the role gives.', examples: [['documents:read']] }),

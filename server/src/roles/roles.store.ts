@@ -22,8 +22,8 @@ const rolesPerScope = (scopeId: string): number => (scopeId === appScope ? 100 :
 const toStored = (role: Role): Role => ({ ...role, allowedPermissions: [...new Set(role.allowedPermissions)] });
 
 /**
- * Adds roles; replaces name and permissions of existing ones. Other roles stay unchanged. The caller must have locked
- * the organization or the app of the roles.
+ * Adds roles; replaces name and permissions of existing ones. Other roles stay unchanged. The organization or the
+ * app of the roles must be locked already.
  *
  * @returns the keys of the roles that were added or changed
  */

@@ -18,7 +18,7 @@ const session = z
     id: outputId('the session'),
     createdAt: time('When it began'),
     lastSeenAt: time('When it was last used, to the minute'),
-    expiresAt: time('When it ends unless it is used before'),
+    expiresAt: time('When it expires, unless it is used before'),
     userAgent: z
       .string()
       .nullable()

@@ -339,8 +339,8 @@ interface SessionCopy {
 const longestChain = 10;
 
 /**
- * Inserts a copy of a session, with the same strength, authentication times and expiry. The caller has locked the user,
- * so that the session cannot end in the meantime without its copy.
+ * Inserts a copy of a session, with the same strength, authentication times and expiry. The user must be locked
+ * already, so that the session cannot end in the meantime without its copy.
  *
  * @returns false if the session has ended or is restricted, or if it is the last of a chain
  */

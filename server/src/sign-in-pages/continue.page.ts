@@ -18,7 +18,7 @@ async function goOn(page: PageCall): Promise<PageAnswer> {
     const choice = await choose(page);
     if ('redirect' in choice) return choice;
     if ('problem' in choice) return refusedSession(page, choice.problem);
-    // The product must not take an organization that somebody else put into the address for the choice of the person.
+    // The product must not take an organization that somebody else put into the URL for the choice of the person.
     target.searchParams.delete('organization');
     organizationId = choice.id;
     if (organizationId !== undefined) target.searchParams.set('organization', organizationId);
@@ -51,19 +51,19 @@ async function choose(page: PageCall): Promise<Choice> {
   return (await isOwnOrganization(page, chosen)) ? { id: chosen } : { redirect: page.href('organizations') };
 }
 
-/** The address of the product, with an exchange code if there is a challenge; or the refusal of the API. */
+/** The URL of the product, with an exchange code if there is a challenge; or the refusal of the API. */
 async function withCode(
   page: PageCall,
   returnTo: string,
   { target, organizationId }: { target: URL; organizationId: string | undefined },
 ): Promise<string | Problem> {
   const { code_challenge: codeChallenge } = page.goal;
-  // The parsed address was checked. A browser could read its text in another way, relative to this page.
+  // The parsed URL was checked. A browser could read its text in another way, relative to this page.
   if (codeChallenge === undefined) return target.href;
   const body = { returnTo, codeChallenge, organizationId };
   const answer = await page.api('POST', 'authentication/users/me/exchange-codes', { body });
   if (!answer.ok) return answer.problem;
-  // Products read the first code, so replace every code that somebody else put into the address.
+  // Products read the first code, so replace every code that somebody else put into the URL.
   target.searchParams.set('code', exchange.parse(answer.body).code);
   return target.href;
 }

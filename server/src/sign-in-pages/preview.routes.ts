@@ -15,8 +15,8 @@ import { readLogo } from '../branding/read-logo.ts';
 import { requireOrganizationBranding } from '../branding/require-organization-branding.ts';
 import {
   findOrganizationName,
-  findOrganizationWithLook,
-  type OrganizationWithLook,
+  findOrganizationWithBranding,
+  type OrganizationWithBranding,
 } from '../branding/shown-branding.store.ts';
 import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
 import { ApiError } from '../http/errors.ts';
@@ -53,8 +53,8 @@ async function brandedAppOf(call: Call): Promise<BrandedApp> {
 }
 
 /** The stored branding of the organization; the defaults before the first change. */
-async function organizationOf({ services, appId, orgId }: Call): Promise<OrganizationWithLook> {
-  const found = await findOrganizationWithLook(services.db, appId, orgId);
+async function organizationOf({ services, appId, orgId }: Call): Promise<OrganizationWithBranding> {
+  const found = await findOrganizationWithBranding(services.db, appId, orgId);
   if (found) return found;
   const { textsAllowed, ...look } = toOrganizationBranding(null);
   const name = await findOrganizationName(services.db, appId, orgId);

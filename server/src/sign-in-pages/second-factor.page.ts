@@ -133,7 +133,7 @@ export function showSecondFactor(page: PageCall): Content {
   return askForFactor(page, pending, chosenWay(page, pending));
 }
 
-/** Switches to another factor. A code by mail is sent at once. */
+/** Switches to another factor. A mailed code is sent at once. */
 export async function chooseFactor(page: PageCall): Promise<PageAnswer> {
   const { token, factors } = pendingOf(page);
   if (chosenWay(page, { token, factors }).kind === 'email') {

@@ -23,7 +23,7 @@ function inOrder({ methods }: PageCall, parts: Readonly<Record<'password' | 'pas
   return [...all].map((kind) => html`<div class="way">${parts[kind]}</div>`);
 }
 
-/** Messages that other pages leave in the address. */
+/** Messages to show after a redirect, by the query parameter `notice`. */
 const notices: Notices = new Map([
   ['password_changed', { text: 'passwordChanged' }],
   ['verified', { text: 'verifiedElsewhere' }],

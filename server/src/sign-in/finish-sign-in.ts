@@ -86,7 +86,7 @@ async function storeSession(
     id: user.id,
     amr: amrAfter(challenge.amr, checked),
     providerAcr: challenge.providerAcr,
-    // A code by mail finishes the sign-in, but does not count as a recent factor, for example to change factors.
+    // A mailed code finishes the sign-in, but does not count as a recent factor, for example to change factors.
     isFactorProven: checked.proof.by !== 'email',
     isMailProven: checked.proof.by === 'email',
     boundHash: challenge.deviceHash,
@@ -114,8 +114,8 @@ export async function finishSignIn(call: Call, { mfaToken, factor, rememberDevic
   const app = await namedAppOf(call);
   const tokenHash = sha256(mfaToken);
   const challenge = await findPendingSignIn(call, app, mfaToken);
-  const { userId, knownDevice } = challenge;
-  const proven = knownDevice && `device ${knownDevice.toString('hex')}`;
+  const { userId, provenDevice } = challenge;
+  const proven = provenDevice && `device ${provenDevice.toString('hex')}`;
   const ceremony = { purpose: 'second_factor', mfaTokenHash: tokenHash } as const;
   const checked = await checkFactor(call, { userId, proven, firstAmr: challenge.amr }, factor, ceremony);
   const { started, secret } = await mutate(call, async (tx) => {

@@ -2,7 +2,7 @@ import type { Acr } from '../access/second-factor.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** A sign-in whose first factor was correct and whose second factor is missing. */
+/** An unfinished sign-in: the first factor was correct, and the second factor is missing. */
 export interface MfaChallenge {
   readonly userId: string;
   readonly amr: readonly string[];
@@ -11,13 +11,13 @@ export interface MfaChallenge {
   /** Hash of the token of the device that began the sign-in. */
   readonly deviceHash: Buffer;
   /** Hash of the token of this device, if a second factor of the account was used on it before. */
-  readonly knownDevice: Buffer | undefined;
+  readonly provenDevice: Buffer | undefined;
   /** The quotas to refund when the sign-in succeeds, in the order in which they were consumed. */
   readonly quotas: readonly { readonly name: string; readonly keyHash: Buffer }[];
 }
 
 /** A challenge to store. */
-export interface NewMfaChallenge extends Omit<MfaChallenge, 'knownDevice'> {
+export interface NewMfaChallenge extends Omit<MfaChallenge, 'provenDevice'> {
   /** Hashes of the device tokens that the caller presented. */
   readonly presentedHashes: readonly Buffer[];
   readonly tokenHash: Buffer;
@@ -59,7 +59,7 @@ const toChallenge = (row: ChallengeRow): MfaChallenge => ({
   amr: row.amr,
   providerAcr: row.provider_acr,
   deviceHash: row.device_hash,
-  knownDevice: row.known_device ?? undefined,
+  provenDevice: row.known_device ?? undefined,
   quotas: row.quota_keys.map((keyHash, index) => ({ name: row.quota_names[index] ?? '', keyHash })),
 });
 

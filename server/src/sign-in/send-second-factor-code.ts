@@ -40,12 +40,12 @@ export async function sendSecondFactorCode(call: Call, mfaToken: string) {
   const { services, appId, client } = call;
   const app = await namedAppOf(call);
   const challenge = await findPendingSignIn(call, app, mfaToken);
-  const { userId, knownDevice } = challenge;
+  const { userId, provenDevice } = challenge;
   const email = await addressOf(call, app, challenge);
   const requestedFrom = addressKey(client.ip);
   const waiting = { now: services.clock.now(), requestedFrom };
   const isWaiting = (await countUsableCodes(services.db, appId, userId, purpose, waiting)) >= codesKept[purpose];
-  if (!isWaiting) await requireMailQuota(call, 'second_factor_code', email, knownDevice && userId);
+  if (!isWaiting) await requireMailQuota(call, 'second_factor_code', email, provenDevice && userId);
   return mutate(call, async (tx) => {
     const user = isWaiting ? undefined : await findAndLockUser(tx, appId, userId);
     if (user?.state !== 'ACTIVE' || user.email !== email) return { result: sent, event: undefined };

@@ -43,7 +43,7 @@ export interface AuthenticatedUser {
   readonly providerAcr?: Acr | null;
   /** Whether a second factor was used, too. */
   readonly isFactorProven?: boolean;
-  /** Whether a code by mail was the second factor. */
+  /** Whether a mailed code was the second factor. */
   readonly isMailProven?: boolean;
   /** Set if the device of the call is remembered, and replaces the second factor. */
   readonly remembered?: RememberedFactor | undefined;
@@ -122,7 +122,7 @@ export type SignInOutcome =
 /**
  * Starts a session for a user who has just authenticated, or requests the second factor. If the caller's
  * cookie holds a live session of that user, the session is renewed instead: same id, new token. The device is known
- * from then on. The caller has locked the user.
+ * from then on. The user must be locked already.
  *
  * Every sign-in method calls this function, or `signInChanges`, which has the same rules in one statement. A user with
  * a second factor gets a session only after using it, now or on a remembered device. A user without a second factor

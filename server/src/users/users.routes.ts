@@ -27,10 +27,12 @@ import { insertUser, patchUser, readSelf, toProfile, userColumns, type UserDetai
 
 /** Refuses reserved keys from people, because backends trust these values. */
 function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void {
-  const isBackend = call.held.includes('SUPER_ADMIN') || call.held.includes('GENERIC_MACHINE_USER');
+  const isTrusted = call.held.includes('SUPER_ADMIN') || call.held.includes('GENERIC_MACHINE_USER');
   const reserved = Object.keys(metadata).find((key) => key.startsWith('app:'));
-  if (reserved === undefined || isBackend) return;
-  throw new ApiError('metadata_key_reserved', { detail: `Only backends can write the key "${reserved}".` });
+  if (reserved === undefined || isTrusted) return;
+  throw new ApiError('metadata_key_reserved', {
+    detail: `Only super admins and machine users can write the key "${reserved}".`,
+  });
 }
 
 /** Additional parts of introspection: the metadata of the user, and the organizations with roles. */

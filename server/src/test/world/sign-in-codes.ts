@@ -18,7 +18,7 @@ export interface Browser {
 
 const headersOf = ({ ip, cookie }: Browser) => ({ 'x-forwarded-for': ip, ...(cookie !== undefined && { cookie }) });
 
-/** Enables codes by mail, without an event. */
+/** Enables mailed codes, without an event. */
 export const enableSignInCodes = ({ test, appId }: World) =>
   test.db.query(sql`
     UPDATE apps SET settings = settings || '{"signInMethods": ["password", "emailCode", "passkey", "provider"]}'::jsonb
