@@ -10,7 +10,7 @@ const requireAuth = createRequireAuth({
   appName: 'demo',
   audience: 'https://api.example.com',
   apiKeys: machineClient({ baseUrl, appName: 'demo', clientId, clientSecret }),
-  onFault: console.error, // Gatehouse cannot be reached, or refuses the credential of this server: the answer is 503
+  onFault: console.error, // Gatehouse cannot be reached, or refuses the credential of this server: the response is 503
 });
 const may = (permission, machines = false) =>
   requireAuth(({ params }) => ({ organization: params.orgId, permission, machines }));
