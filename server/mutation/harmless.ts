@@ -131,10 +131,19 @@ export const harmless: readonly Harmless[] = [
   ...of('api-keys/api-keys.store.ts', [
     [appOf('k'), 'function countApiKeys', once('a user and of an organization')],
     [appOf('k'), 'function findApiKey', once('an API key')],
+    [appOf('k'), 'function getApiKey', once('an API key')],
+    [appOf('k'), 'function lockApiKey', once('an API key')],
     [app, 'function holdMachine', once('a machine user')],
     [app, 'function endKeysOf', once('a user')],
     ['named.org_id = k.org_id', 'const apiKeyColumns', once('an API key')],
   ]),
+  ...of('api-keys/end-keys.store.ts', [
+    [appOf('o'), 'function endKeys', once('an organization')],
+    [app, 'function deleteAndReleaseKeys', once('a user')],
+    [appOf('k'), 'const releaseKeysOfSuperAdmin', once('a user')],
+    [app, 'const releaseKeysOfMachine', once('a machine user')],
+  ]),
+  ...of('branding/shown-branding.store.ts', [[app, 'function findOrganizationName', once('an organization')]]),
   ...of('api-keys/find-api-keys.store.ts', [
     [appOfAsked('r'), 'JOIN roles r', otherApps],
     [appOfAsked('named'), 'const namedRights', once('an API key')],
@@ -172,6 +181,8 @@ export const harmless: readonly Harmless[] = [
     [appOf('m'), 'function isOwnerOrSuperAdmin', once('a user and of an organization')],
     [appOf('u'), 'function isOwnerOrSuperAdmin', once('a user')],
     [app, 'function deleteSecretsCreatedBy', once('a user')],
+    [appOf('m'), 'function deleteSecrets', once('a machine user')],
+    [appOf('o'), 'function deleteSecrets', once('an organization')],
     [
       'machine_user_id = ${machineUserId}',
       'UPDATE organization_machine_secrets SET confirm_by = NULL',

@@ -13,7 +13,7 @@ import { type Kind, kinds, printResult, printSummary, type Result } from './repo
 
 /** The generated tests, beginning with those that are most likely to fail. */
 const generated = (...names: readonly string[]) => names.map((name) => `test/${name}.test.ts`);
-const byCallers = generated('access', 'tenancy', 'audit', 'tenancy.twins');
+const byCallers = generated('access', 'tenancy', 'audit', 'tenancy.twins', 'authorize-replay');
 const byRows = generated('tenancy', 'audit', 'access');
 const suites: Readonly<Record<Kind, readonly string[]>> = {
   access: byCallers,

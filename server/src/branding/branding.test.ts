@@ -113,7 +113,9 @@ describe('a change is refused', () => {
 });
 
 describe('the branding', () => {
-  it('is empty by default', async () => {
+  it('is empty by default, whatever other apps have', async () => {
+    const other = await createWorld(test);
+    await other.call('PATCH', url, { token: other.admin.token, body: { radius: 1 } });
     expect(new Set(Object.values(await get()))).toEqual(new Set([null]));
   });
 

@@ -15,7 +15,7 @@ import { settleInvitations } from '../invitations/invitations.store.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { resolveRole, resolveRoles } from '../roles/roles.store.ts';
-import { findUserIdByEmail, lockUser } from '../users/users.store.ts';
+import { lockUserByEmail, lockUser } from '../users/users.store.ts';
 import { addUser, memberParams, granted, inviteManager, inviteMember, userAdded } from './members.schema.ts';
 import { claimNote, findLacking, type Grant, grantName, grantToMember } from './members.store.ts';
 import { checkManagerReach, isManagerOnly } from './reach.ts';
@@ -125,7 +125,7 @@ export const memberRoutes = [
         const { appId, orgId, body } = call;
         if (!isManagerOnly(call)) return;
         const role = await resolveRole(tx, appId, orgId, body.role);
-        const userId = (await findUserIdByEmail(tx, appId, emailKey(body.email))) ?? nobody;
+        const userId = (await lockUserByEmail(tx, appId, emailKey(body.email)))?.id ?? nobody;
         await checkManagerReach(tx, call, { orgId, userId }, [{ kind: 'ROLE', role }]);
       }),
     handler: (call) =>

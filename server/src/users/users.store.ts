@@ -107,13 +107,6 @@ export async function lockUserByEmail(tx: Tx, appId: string, emailKey: string): 
   return row && toUser(row);
 }
 
-export async function findUserIdByEmail(db: Queryable, appId: string, key: string): Promise<string | undefined> {
-  const [row] = await db.query<{ id: string }>(
-    sql`SELECT id FROM users WHERE app_id = ${appId} AND email_key = ${key}`,
-  );
-  return row?.id;
-}
-
 /** Locks the user until the transaction ends; undefined if there is none. */
 export async function findAndLockUser(tx: Tx, appId: string, userId: string): Promise<User | undefined> {
   const [row] = await tx.query<UserRow>(

@@ -2,10 +2,10 @@ import type { LightMyRequestResponse } from 'fastify';
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Sql, sql } from '../db/db.ts';
 import { routes } from '../routes.ts';
-import { openTestDatabase } from '../test/database.ts';
-import { buildTestApp, type TestApp } from '../test/setup.ts';
-import type { UndoableDb } from '../test/undo.ts';
-import { createWorld, type Person, problem, type World } from '../test/world/world.ts';
+import { openTestDatabase } from './database.ts';
+import { buildTestApp, type TestApp } from './setup.ts';
+import type { UndoableDb } from './undo.ts';
+import { createWorld, type Person, problem, type World } from './world/world.ts';
 
 let db: UndoableDb;
 let app: TestApp;
