@@ -113,7 +113,7 @@ describe('a change is refused', () => {
 });
 
 describe('the branding', () => {
-  it('is empty by default, whatever other apps have', async () => {
+  it('is empty by default, also beside an app with branding', async () => {
     const other = await createWorld(test);
     await other.call('PATCH', url, { token: other.admin.token, body: { radius: 1 } });
     expect(new Set(Object.values(await get()))).toEqual(new Set([null]));
