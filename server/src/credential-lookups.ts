@@ -79,8 +79,8 @@ export function createCredentialLookups(db: Db, clock: Clock): CredentialLookups
 }
 
 /**
- * The human of an access token. A token for one organization is valid only for the membership there, so its human does
- * not act as super admin.
+ * The person of an access token. A token for one organization is valid only for the membership there, so the person
+ * does not act as super admin.
  */
 function toBearerOfAccessToken(
   { user, session, isOrganizationSuspended }: FoundAccessToken,

@@ -2611,7 +2611,7 @@ export type Introspection = {
      */
     active: boolean;
     /**
-     * Kind of the credential: of a human, a machine user, a machine user of an organization, or an API key.
+     * Kind of the credential: of a person, a machine user, a machine user of an organization, or an API key.
      */
     kind?: 'user' | 'machine' | 'organization_machine' | 'api_key';
     /**

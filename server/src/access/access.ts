@@ -5,14 +5,14 @@ import type { RequiredAuthentication } from './required-authentication.ts';
 
 /**
  * The kinds of callers, described in the documentation of every operation. The principals of a caller depend on the
- * target: the same human can be ORG_OWNER of one organization and have no relation to another.
+ * target: the same person can be ORG_OWNER of one organization and have no relation to another.
  */
 export const principals = {
-  SESSION_OWNER: 'the human whose session or user id is addressed',
-  SUPER_ADMIN: 'a human with full rights over the app',
-  ORG_OWNER: 'a human with full control of the organization',
-  ORG_USER_MANAGER: 'a human who manages the users of the organization',
-  ORG_MEMBER: 'a human with any role or manager role in the organization',
+  SESSION_OWNER: 'the person whose session or user id is addressed',
+  SUPER_ADMIN: 'a person with full rights over the app',
+  ORG_OWNER: 'a person with full control of the organization',
+  ORG_USER_MANAGER: 'a person who manages the users of the organization',
+  ORG_MEMBER: 'a person with any role or manager role in the organization',
   GENERIC_MACHINE_USER: 'a machine user of the app',
   ORG_MACHINE_USER:
     'a machine user of the organization, with the rights of a member or, if it has that role, a manager',
@@ -56,12 +56,12 @@ interface Accepted {
   readonly accessToken?: true;
   /**
    * Machine users of organizations (contract 6.3) may call, with the rights of a member or manager. Absent: they
-   * are refused, because only humans and machine users of the app may call.
+   * are refused, because only people and machine users of the app may call.
    */
   readonly organizationMachine?: true;
   /** The scope that a machine user needs. Every route that machine users may call declares one. */
   readonly machineScope?: MachineScope;
-  /** The authentication that the route requires of every human caller. Machine users are exempt. */
+  /** The authentication that the route requires of every person. Machine users are exempt. */
   readonly authentication?: RequiredAuthentication;
 }
 

@@ -1,7 +1,7 @@
 import type { OrganizationStatus } from './organization-states.ts';
 import type { Acr } from './second-factor.ts';
 
-/** The signed-in human, as stored. */
+/** The signed-in person, as stored. */
 export interface SignedInUser {
   readonly id: string;
   readonly email: string;
@@ -28,7 +28,7 @@ export type SessionRestriction = 'enrolment' | 'recovery';
 /** Whether people of an app may or must have a second factor. */
 export type MfaPolicy = 'off' | 'optional' | 'required';
 
-/** The session that a human presented. */
+/** The session that a person presented. */
 export interface PresentedSession {
   readonly id: string;
   readonly createdAt: Date;
@@ -36,7 +36,7 @@ export interface PresentedSession {
   readonly amr: readonly string[];
   /** The strength of the authentication. */
   readonly acr: Acr;
-  /** When the human last authenticated in this session, by password, code or provider. */
+  /** When the person last authenticated in this session, by password, code or provider. */
   readonly authenticatedAt: Date;
   /** When a second factor was last used in this session; null: never. */
   readonly factorAt: Date | null;
@@ -56,7 +56,7 @@ export interface PresentedSession {
   readonly mfaPolicy: MfaPolicy;
   /** Null: the session can be used for everything. */
   readonly restriction: SessionRestriction | null;
-  /** When the session ends unless it is used before */
+  /** When the session expires, unless it is used before. */
   readonly idleExpiresAt: Date;
 }
 
@@ -132,8 +132,8 @@ export function onlyOrganizationOf(actor: Actor): string | undefined {
   return actor.kind === 'user' ? actor.accessToken?.orgId : undefined;
 }
 
-/** Narrows the type of the actor to a signed-in human, for routes that only humans may call. */
+/** Narrows the type of the actor to a signed-in person, for routes that only people may call. */
 export function signedIn(actor: Actor): Actor & { kind: 'user' } {
-  if (actor.kind !== 'user') throw new Error('the route accepted a caller who is not a signed-in human');
+  if (actor.kind !== 'user') throw new Error('the route accepted a caller who is not a signed-in person');
   return actor;
 }

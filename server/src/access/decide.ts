@@ -40,7 +40,7 @@ export function evaluate(allowed: readonly Principal[], held: Held, notFound: Er
 /** The input of the decision on an operation over an organization, in addition to the principals. */
 type Operation = Pick<OverOrganization, 'operation' | 'evenBelowPolicy'>;
 
-/** Whether the session of a human must meet the policy of the organization. Its name and status are shown to all. */
+/** Whether the session of a person must meet the policy of the organization. Its name and status are shown to all. */
 export const needsPolicy = ({ operation, evenBelowPolicy }: Operation): boolean =>
   operation !== 'see' && !evenBelowPolicy;
 
@@ -156,7 +156,7 @@ export async function decide(
   return held;
 }
 
-/** Refuses machine users with `human_required` on routes for the signed-in human. */
+/** Refuses machine users with `human_required` on routes for the signed-in person. */
 function refuseMachine(access: Access): void {
   if (access.target === 'app' && access.principals.includes('SESSION_OWNER')) throw new ApiError('human_required');
 }

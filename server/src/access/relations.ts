@@ -40,8 +40,8 @@ const orgMember = sql`ARRAY['ORG_MEMBER']`;
 const none = sql`ARRAY[]::text[]`;
 
 /**
- * The principals of a human for an organization (text[]). Owners are also managers, super admins can do everything that
- * owners can, and a row of `members` makes a member. The expression refers to a left-joined row `members caller`.
+ * The principals of a person for an organization (text[]). Owners are also managers, super admins can do everything
+ * that owners can, and a row of `members` makes a member. The expression refers to a left-joined row `members caller`.
  */
 const heldByHuman = (isSuperAdmin: Sql): Sql => sql`
   CASE

@@ -6,7 +6,7 @@ import { isProtected, type StepUp } from './step-up-operations.ts';
 /** Maximum age of an authentication that counts as recent, in seconds. */
 export const freshForSeconds = 600;
 
-/** The authentication that a call requires of a human caller. */
+/** The authentication that a call requires of a person. */
 export interface RequiredAuthentication {
   readonly acr: Acr;
   readonly maxAgeSeconds: number;
@@ -62,7 +62,7 @@ const reauthenticationRequired = (required: RequiredAuthentication): ApiError =>
   });
 
 /**
- * Refuses a human caller whose session does not have the required strength, or not recently enough. A session is too
+ * Refuses a person whose session does not have the required strength, or not recently enough. A session is too
  * weak if it never had the strength, or if its recent authentication is weaker.
  *
  * @throws ApiError `step_up_required`, `reauthentication_required`
@@ -76,7 +76,7 @@ export function requireAuthentication(actor: Actor, required: RequiredAuthentica
 }
 
 /**
- * Refuses a human caller who has not recently used their strongest factor. Without a second factor, a recent
+ * Refuses a person who has not recently used their strongest factor. Without a second factor, a recent
  * authentication is enough.
  *
  * @throws ApiError `step_up_required`, `reauthentication_required`

@@ -42,7 +42,7 @@ describe('the second factors', () => {
     return visitor.press('Verify', { code: nextCode(world, { secret }), verificationCode });
   }
 
-  it('are added with a code of the app and a mailed code, which creates recovery codes', async () => {
+  it('are added with a code of the authenticator app and a mailed code, which creates recovery codes', async () => {
     const { person, visitor } = await signIn();
     await visitor.open(at('account/second-factors'));
     const { html } = await enrolOn(visitor, person.email);

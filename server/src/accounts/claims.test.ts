@@ -288,7 +288,7 @@ describe('an account is not claimed by', () => {
   });
 });
 
-describe('the operator vouches for', () => {
+describe('the operator answers for', () => {
   test('the super admin of an app that the platform creates (e)', async () => {
     const admin = { adminEmail: 'root@example.com', adminPassword: password };
     const body = { name: `vouched-${orgId}`, displayName: 'Vouched', ...admin };

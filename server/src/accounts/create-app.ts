@@ -42,7 +42,7 @@ export async function prepareApp(services: Services, app: NewApp): Promise<Prepa
   return { id, app, keys, passwordHash };
 }
 
-/** A super admin created by the operator. The account is claimed, because the operator vouches for the address. */
+/** A super admin created by the operator. The account is claimed, because the operator answers for the address. */
 export const toSuperAdmin = (account: Pick<NewUser, 'id' | 'email' | 'passwordHash' | 'now'>): NewUser => ({
   ...account,
   emailKey: emailKey(account.email),

@@ -63,7 +63,7 @@ const ways: Readonly<Record<Method, () => Promise<string>>> = {
 const outcome = (response: Awaited<ReturnType<World['call']>>): string =>
   response.statusCode < 300 ? 'signed in' : problem(response);
 
-it('are in the metadata; a code by mail is included only if the app allows it', async () => {
+it('are in the metadata; a mailed code is included only if the app allows it', async () => {
   const told = async () => (await world.call('GET', metadataUrl)).json<{ signInMethods: string[] }>().signInMethods;
   expect(await told()).toEqual(['password', 'provider']);
   expect(await ways.emailCode()).toBe('403 sign_in_method_disabled');

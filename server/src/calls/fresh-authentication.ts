@@ -17,7 +17,7 @@ const hasCurrentPassword = (body: unknown): boolean =>
 export const isGrant = ({ access, grants }: Route): boolean =>
   grants ?? (access.target === 'organization' && access.operation === 'grant');
 
-/** The authentication that a route requires of every human caller. */
+/** The authentication that a route requires of every person. */
 export const requiredAuthenticationOf = ({ access }: Route): RequiredAuthentication | undefined =>
   'principals' in access ? access.authentication : undefined;
 
@@ -26,7 +26,7 @@ export const asksForAuthentication = (route: Route): boolean =>
   route.freshAuthentication !== undefined || isGrant(route) || requiredAuthenticationOf(route) !== undefined;
 
 /**
- * Refuses a human caller whose session does not meet the requirements of a route with `freshAuthenticationFor:
+ * Refuses a person whose session does not meet the requirements of a route with `freshAuthenticationFor:
  * 'changes'`. The handler calls this in its transaction, after it has locked the row and found that a value changes.
  *
  * @param grants whether the change grants rights; default: whether the route does
@@ -41,7 +41,7 @@ export function requireFreshForChange({ route, actor, services }: Call, grants =
 }
 
 /**
- * Refuses a human caller whose session does not meet the requirements of the route. For people without a second factor,
+ * Refuses a person whose session does not meet the requirements of the route. For people without a second factor,
  * the current password in the body replaces a recent authentication. Callers without a session are exempt.
  *
  * @throws ApiError `reauthentication_required`, `step_up_required`

@@ -71,7 +71,7 @@ interface RouteBase<
   readonly description: string;
   readonly access: Access;
   /**
-   * Human callers need an authentication within the last ten minutes (contract 2.20), by their strongest factor if they
+   * People need an authentication within the last ten minutes (contract 2.20), by their strongest factor if they
    * have a second factor. Machine users are exempt.
    */
   readonly freshAuthentication?: FreshAuthentication;

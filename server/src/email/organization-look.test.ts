@@ -42,7 +42,7 @@ const nothing = { color: false, logo: false, name: false };
 const look = { color: true, logo: true, name: false };
 
 describe('a mail of an organization', () => {
-  it('has its look, and its name for the product with the permission only', async () => {
+  it('has its branding, and its name for the product with the permission only', async () => {
     const to = await invite();
     expect(await lookOf(to)).toEqual(look);
     await setOrganizationBranding(world, orgId, { textsAllowed: true });

@@ -81,7 +81,7 @@ export const validateIntentRoutes = [
       'Exchanges the parameters of the success URL for a session. If the identity is linked to an account, the ' +
       'session is for that account. Otherwise, if the provider has verified the address, the identity is linked ' +
       'to the account with this address, or a new account is created. The account of a super admin is never ' +
-      'linked automatically. With the session token of a signed-in human as Bearer, the identity is linked to ' +
+      'linked automatically. With the session token of a signed-in person as Bearer, the identity is linked to ' +
       'that user instead, regardless of its address. The intent then requires a `codeChallenge`, and the response ' +
       'has the session of the caller. If the account is not claimed and the provider has verified its address, ' +
       'the account is claimed: earlier passwords, sessions and identities are void, and the response has a new ' +

@@ -14,7 +14,7 @@ export interface MailContent {
   /** The long code, if the mail has no link that contains it. */
   readonly longCode?: string;
   readonly url?: string;
-  /** The organization whose look the mail has. */
+  /** The organization whose branding the mail has. */
   readonly orgId?: string;
   readonly organizationName?: string;
   /** Key of the role, or `ORG_OWNER`, `ORG_USER_MANAGER`. */

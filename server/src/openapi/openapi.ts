@@ -55,7 +55,7 @@ export interface Operation {
   readonly 'x-principals': readonly string[];
   readonly 'x-credentials': readonly string[];
   readonly 'x-machine-scope'?: string;
-  /** Present if human callers need fresh authentication. */
+  /** Present if people need fresh authentication. */
   readonly 'x-fresh-authentication'?: FreshAuthentication;
   readonly 'x-required-authentication'?: RequiredAuthentication;
   /** Every code that the operation may return. */

@@ -99,8 +99,8 @@ export const securitySchemes = {
     type: 'http',
     scheme: 'bearer',
     description:
-      'The opaque session token of a human (`gh_s_…`) or the access token of a machine user. Some operations also ' +
-      'accept the access token of a human. Both access tokens are JWTs signed with ES256.',
+      'The opaque session token of a person (`gh_s_…`) or the access token of a machine user. Some operations also ' +
+      'accept the access token of a person. Both access tokens are JWTs signed with ES256.',
   },
   sessionCookie: {
     type: 'apiKey',

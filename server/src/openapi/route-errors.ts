@@ -33,7 +33,7 @@ const seesThroughOrganizations = ({ principals }: Targeted): boolean => principa
 function refusals(access: Targeted): ErrorCode[] {
   switch (access.target) {
     case 'app':
-      // Every human is SESSION_OWNER in the app. If that principal is allowed, only machine users are refused.
+      // Every person is SESSION_OWNER in the app. If that principal is allowed, only machine users are refused.
       if (!access.principals.includes('SESSION_OWNER')) return ['access_denied'];
       return access.principals.includes('GENERIC_MACHINE_USER') ? [] : ['human_required'];
     case 'organization':

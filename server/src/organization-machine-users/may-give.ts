@@ -35,7 +35,7 @@ export function checkMayGive({ actor }: Call, given: MachineGrants): void {
 }
 
 /**
- * Locks the caller until the transaction ends, and checks again that a human caller is an owner or super admin.
+ * Locks the caller until the transaction ends, and checks again that a person who calls is an owner or super admin.
  * Otherwise a former owner could add a secret after their other secrets got an expiry.
  *
  * @throws ApiError `unauthenticated`, `access_denied`

@@ -7,7 +7,7 @@ import { getOrganizationName } from './organization-machine-users.store.ts';
 import { notMeUrl } from '../users/not-me-token.ts';
 
 /**
- * Notifies a human caller that their account created a secret. With the secret, a thief of their session would keep
+ * Notifies a person that their account created a secret. With the secret, a thief of their session would keep
  * access.
  * The "not me" link of the mail deletes the secret.
  */

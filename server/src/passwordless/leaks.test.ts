@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => test?.close());
 
-it('log and audit have no code, link, cookie or token of a sign-in by mail or with a passkey', async () => {
+it('log and audit have no code, link, cookie or token of a sign-in with a mailed code or a passkey', async () => {
   const { email, token } = await world.person();
   const [byCode, byLink] = [
     await sentCode(world, email, { ip: '198.51.100.1' }),

@@ -12,7 +12,7 @@ export interface Session {
   readonly ip: string | null;
   readonly amr: readonly string[];
   readonly acr: Acr;
-  /** When the human last authenticated in this session. */
+  /** When the person last authenticated in this session. */
   readonly authenticatedAt: Date;
 }
 

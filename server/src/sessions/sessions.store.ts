@@ -157,7 +157,7 @@ export interface AccessTokenKey {
   /** The organization in the token. */
   readonly orgId: string | undefined;
   readonly audience: string;
-  /** When the human had last authenticated before the token was issued, in seconds since 1970. */
+  /** When the person had last authenticated before the token was issued, in seconds since 1970. */
   readonly authenticatedAt: number;
   /** The id of the key that signed the token. */
   readonly kid: string;
@@ -229,7 +229,7 @@ export async function touchSession(
 }
 
 /**
- * Records a newer authentication of the human in one session. The session keeps its token.
+ * Records a newer authentication of the person in one session. The session keeps its token.
  *
  * @param providerAcr the strength that an identity provider has asserted; null: none
  */

@@ -241,7 +241,7 @@ describe('the second factor', () => {
     expect((await visitor.press('Verify', { code: nextCode(world, phone) })).path).toBe(at('account'));
   });
 
-  it('can be a code by mail, which is sent only when it is asked for', async () => {
+  it('can be a mailed code, which is sent only when it is asked for', async () => {
     const person = await world.person({ verified: true });
     await enrol(world, person);
     await setMfa(world, { factors: ['totp', 'passkey', 'email'], rememberDays: 30 });

@@ -62,7 +62,7 @@ const kindsIn = (response: { json: () => unknown }) =>
 const refused = '400 factor_invalid';
 const notAllowed = '403 factor_not_allowed';
 
-describe('a code by mail as second factor', () => {
+describe('a mailed code as second factor', () => {
   it('is listed with the factors, with a masked address', async () => {
     const response = await world.call('POST', sessions, { body: { email: person.email, password } });
     expect(response.json()).toMatchObject({
@@ -145,7 +145,7 @@ describe('a code by mail as second factor', () => {
   });
 });
 
-describe('a code by mail is refused', () => {
+describe('a mailed code is refused', () => {
   it.each<[string, () => Promise<unknown>]>([
     ['by default', () => setPolicy(world, 'optional')],
     ['if the app does not allow it', () => setMfa(world, { factors: ['totp'] })],
@@ -173,7 +173,7 @@ describe('a code by mail is refused', () => {
     expect(await mailsOf()).toHaveLength(1);
   });
 
-  it('a code by mail is refused after a sign-in with a mailed code', async () => {
+  it('a mailed code is refused after a sign-in with a mailed code', async () => {
     await send(await begin());
     const spare = await mailed();
     const { code, browser } = await sentCode(world, person.email, { ip: '192.0.2.4' });
@@ -184,7 +184,7 @@ describe('a code by mail is refused', () => {
     expect(problem(await finishWith(begun, spare))).toBe(refused);
   });
 
-  it('a code by mail is refused after a sign-in with a provider, whose account may own the mailbox', async () => {
+  it('a mailed code is refused after a sign-in with a provider, whose account may own the mailbox', async () => {
     const begun = await begin();
     await send(begun);
     const spare = await mailed();
@@ -194,7 +194,7 @@ describe('a code by mail is refused', () => {
     expect(problem(await finishWith(begun, spare))).toBe(refused);
   });
 
-  it('a code by mail is refused for an hour after a password reset', async () => {
+  it('a mailed code is refused for an hour after a password reset', async () => {
     await world.call('POST', `${users}/password/reset-request/email`, { body: { email: person.email } });
     await runTask(test, sendPasswordResets);
     const mail = (await world.mails(person.email)).find(({ purpose }) => purpose === 'password_reset');
@@ -208,7 +208,7 @@ describe('a code by mail is refused', () => {
     expect((await finishWith(begun, await mailed())).statusCode).toBe(201);
   });
 
-  it('a code by mail is refused after an invitation by mail, which sets the password', async () => {
+  it('a mailed code is refused after an invitation by mail, which sets the password', async () => {
     person = await world.person({ verified: false });
     const { code: verification } = await world.mail(person.email);
     const { code: invited } = await inviteTo(stage, person.email);
@@ -222,7 +222,7 @@ describe('a code by mail is refused', () => {
     expect(problem(await send(challengeIn(response)))).toBe(notAllowed);
   });
 
-  it('a code by mail is refused with a wrong token, another device, or a used token', async () => {
+  it('a mailed code is refused with a wrong token, another device, or a used token', async () => {
     const [begun, other] = [await begin(), await begin()];
     for (const wrong of [
       { ...begun, mfaToken: `${begun.mfaToken}x` },

@@ -16,7 +16,7 @@ export const introspectionRoutes = [
     summary: 'Introspect a token',
     description:
       'Describes a token that a backend received, with the field names of RFC 7662. Accepts session ' +
-      'tokens and access tokens of humans, tokens of machine users, and API keys. If the caller has ' +
+      'tokens and access tokens of people, tokens of machine users, and API keys. If the caller has ' +
       '`allowedAudiences`, access tokens and machine tokens for other audiences are not active. Each call reads ' +
       'the database, so a session that has just ended is not active. Introspection of a session token ' +
       'counts as use of the session. Tokens of other apps and invalid values are not active.',

@@ -67,7 +67,7 @@ export const introspection = z
       .optional()
       .meta({
         description:
-          'Kind of the credential: of a human, a machine user, a machine user of an organization, or an API key.',
+          'Kind of the credential: of a person, a machine user, a machine user of an organization, or an API key.',
         examples: ['user'],
       }),
     token_type: words('How the token is presented (RFC 6750).', 'Bearer'),

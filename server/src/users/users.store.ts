@@ -9,7 +9,7 @@ import type { UserPatch } from './users.schema.ts';
 
 export type UserState = 'ACTIVE' | 'INACTIVE' | 'INVITED';
 
-/** A human of one app. */
+/** A person in one app. */
 export interface User {
   readonly id: string;
   readonly email: string;

@@ -5,7 +5,7 @@ import { human, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
 import { unique } from '../world/names.ts';
 
-/** The app lets organizations have a look, and ours has one with a logo. */
+/** The app allows branding of organizations, and ours has a logo. */
 async function withLook({ world, orgId }: Stage): Promise<void> {
   await enableOrganizationBranding(world);
   await setOrganizationLogo(world, orgId);
