@@ -31,6 +31,8 @@ export type MfaPolicy = 'off' | 'optional' | 'required';
 /** The session that a person presented. */
 export interface PresentedSession {
   readonly id: string;
+  /** The id of the session of which this one is a copy, directly or through other copies; its own id if it is none. */
+  readonly originId: string;
   readonly createdAt: Date;
   readonly expiresAt: Date;
   readonly amr: readonly string[];

@@ -42,10 +42,16 @@ export interface FactorHolder {
   readonly firstAmr?: readonly string[];
 }
 
+/**
+ * The quota of a session in which a factor was used before. All copies of a session share the quota of their origin, so
+ * that copies do not multiply the attempts.
+ */
+export const quotaOfSession = ({ originId }: { readonly originId: string }): string => `session ${originId}`;
+
 /** The user of the call. The session has a separate quota if a factor was used in it before. */
 export function holderOf({ actor }: Call): FactorHolder {
   const { user, session } = signedIn(actor);
-  return { userId: user.id, proven: session.factorAt === null ? undefined : `session ${session.id}` };
+  return { userId: user.id, proven: session.factorAt === null ? undefined : quotaOfSession(session) };
 }
 
 /** A correct factor, not consumed yet. */

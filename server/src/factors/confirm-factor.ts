@@ -12,7 +12,14 @@ import type { Call } from '../calls/route.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { deleteEnrolmentSessions, recordFactor } from '../sessions/sessions.store.ts';
 import { notMeUrl } from '../users/not-me-token.ts';
-import { countAttempt, factorInvalid, type FactorHolder, recordedFactor, refundAttempts } from './check-factor.ts';
+import {
+  countAttempt,
+  factorInvalid,
+  type FactorHolder,
+  quotaOfSession,
+  recordedFactor,
+  refundAttempts,
+} from './check-factor.ts';
 import { mostFactors } from './factors.schema.ts';
 import { confirmFactor, type Factor, findSealedFactor, listFactors } from './factors.store.ts';
 import { requireKind } from './usable-factors.ts';
@@ -35,7 +42,7 @@ interface Given {
 /** People who add a factor know its secret, so the attempts are counted for each session. */
 function holderInSession({ actor }: Call): FactorHolder {
   const { user, session } = signedIn(actor);
-  return { userId: user.id, proven: `session ${session.id}` };
+  return { userId: user.id, proven: quotaOfSession(session) };
 }
 
 /** The time step of the presented code. @throws ApiError `factor_not_found`, `factor_invalid`, `rate_limited` */

@@ -8,6 +8,7 @@ import { type Acr, acrOf } from '../access/second-factor.ts';
 
 interface PresentedRow extends ProfileRow {
   id: string;
+  origin_id: string;
   created_at: Date;
   expires_at: Date;
   last_seen_at: Date;
@@ -61,6 +62,7 @@ export interface FoundSession {
 function toFoundSession(row: PresentedRow): FoundSession {
   const session = {
     id: row.id,
+    originId: row.origin_id,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     amr: row.amr,
@@ -124,7 +126,8 @@ export async function findSessions(
   now: Date,
 ): Promise<(FoundSession | undefined)[]> {
   const rows = await db.query<PresentedRow & { place: number }>(sql`
-    SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
+    SELECT asked.place::integer, s.id, COALESCE(s.copied_from, s.id) AS origin_id,
+      s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
       s.provider_acr, s.authenticated_at, s.factor_at, s.strong_factor_at, s.remembered_factor_at,
       s.needs_reauthentication, ${restrictionColumns(now)}, s.user_id, ${profileColumns},
       u.is_super_admin, u.language, u.has_factor, ${strongest}
@@ -177,7 +180,8 @@ export async function findSessionsOfAccessTokens(
 ): Promise<(FoundAccessToken | undefined)[]> {
   const column = <Value>(valueOf: (key: AccessTokenKey) => Value) => keys.map(valueOf);
   const rows = await db.query<PresentedRow & { place: number; is_suspended: boolean; unmet: UnmetPolicy | null }>(sql`
-    SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
+    SELECT asked.place::integer, s.id, COALESCE(s.copied_from, s.id) AS origin_id,
+      s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
       s.provider_acr, s.authenticated_at, s.factor_at, s.strong_factor_at, s.remembered_factor_at,
       s.needs_reauthentication, ${restrictionColumns(now)}, s.user_id, ${profileColumns},
       u.is_super_admin, u.language, u.has_factor, ${strongest},
