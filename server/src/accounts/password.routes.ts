@@ -5,13 +5,12 @@ import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { deviceHeaders, presentedDeviceTokens, setDeviceToken } from '../devices/device-token.ts';
-import { deleteDevices } from '../devices/devices.store.ts';
 import { overUser, publicAccess } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import { type Call, noAudit, route } from '../calls/route.ts';
-import { deleteUnvouchedIdentities, listIdentities } from '../identity-providers/identities.store.ts';
+import { listIdentities } from '../identity-providers/identities.store.ts';
 import { sha256 } from '../keys/secrets.ts';
 import { resetQuotas } from '../limits/limits.store.ts';
 import { quotaKey } from '../calls/take-limit.ts';
@@ -43,11 +42,8 @@ async function givePassword(
   user: User,
   { email, passwordHash }: { email: string; passwordHash: string },
 ): Promise<ChangeEvent[]> {
-  const { appId } = call;
   if (user.isEmailClaimed) {
     const ended = await renewPassword(tx, call, user.id, passwordHash);
-    await deleteDevices(tx, appId, user.id);
-    await deleteUnvouchedIdentities(tx, appId, user.id);
     return [...byUser(user.id, ended), ...(await acceptSuperAdmin(tx, call, user))];
   }
   const claimed = await claimAccount(tx, call, user.id, { way: 'mailed_code', email, passwordHash });

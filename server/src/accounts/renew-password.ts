@@ -3,6 +3,8 @@ import type { ChangeEvent } from '../calls/mutate.ts';
 import type { Services } from '../calls/services.ts';
 import { voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
+import { deleteDevices } from '../devices/devices.store.ts';
+import { deleteUnvouchedIdentities } from '../identity-providers/identities.store.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { setPasswordByCode } from '../users/users.store.ts';
 
@@ -17,8 +19,9 @@ export const voidedByPassword = [
 
 /**
  * Sets the password of a claimed account with a code from its mailbox: after a reset, or after an invitation was
- * accepted with a new password. All sessions and personal API keys end. The user must be locked and the code consumed
- * already.
+ * accepted with a new password, or as the operator. All sessions and personal API keys end, all devices are deleted,
+ * and identities whose provider has not verified the address are unlinked. The user must be locked and the code
+ * consumed already.
  *
  * @returns the events of the personal API keys
  */
@@ -31,6 +34,8 @@ export async function renewPassword(
   const { services, appId } = context;
   await setPasswordByCode(tx, appId, userId, passwordHash, services.clock.now());
   await deleteSessions(tx, appId, userId);
+  await deleteDevices(tx, appId, userId);
+  await deleteUnvouchedIdentities(tx, appId, userId);
   const ended = await endPersonalKeys(tx, context, userId);
   await voidAllCodes(tx, appId, userId, voidedByPassword);
   return ended;

@@ -11,6 +11,11 @@ import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { renewSessionCookie } from '../sessions/renew-cookie.ts';
 import { sessionHeaders, setCookiesOf, startSession } from '../sign-in/start-session.ts';
+import { listIdentities } from '../identity-providers/identities.store.ts';
+import { emailKey } from '../http/email-address.ts';
+import { resetQuotas } from '../limits/limits.store.ts';
+import { quotaKey } from '../calls/take-limit.ts';
+import { notifyPasswordReset } from '../accounts/notify-password-changed.ts';
 import { acceptSuperAdmin } from '../accounts/accept-super-admin.ts';
 import { acceptanceEvents, byUser, claimAccount, grantInvitations } from '../accounts/claim-account.ts';
 import { hashNewPassword } from '../passwords/new-password.ts';
@@ -40,15 +45,22 @@ interface Given {
   readonly lastName?: string | undefined;
 }
 
-/** A claimed account gets the new password and keeps everything else. An unclaimed account is claimed (rule P). */
-async function giveAccount(tx: Tx, call: Call, user: User, given: Given): Promise<ChangeEvent[]> {
+/**
+ * An unclaimed account is claimed (rule P). A claimed account gets the new password as by a password reset, because the
+ * mail may have been forwarded: its owner is notified.
+ */
+async function giveAccount(tx: Tx, call: Call, app: App, user: User, given: Given): Promise<ChangeEvent[]> {
   const { services, appId } = call;
   if (!user.isEmailClaimed) return claimAccount(tx, call, user.id, { way: 'mailed_code', ...given });
-  const ended = await renewPassword(tx, call, user.id, given.passwordHash);
-  const { firstName, lastName } = given;
+  const { firstName, lastName, passwordHash } = given;
+  const identities = await listIdentities(tx, appId, user.id);
+  const ended = await renewPassword(tx, call, user.id, passwordHash);
+  await notifyPasswordReset(tx, call, app, user, { identities, passwordHash });
+  await resetQuotas(tx, appId, [quotaKey(services, 'signInsPerAccountPerHour', emailKey(user.email))]);
   await patchUser(tx, appId, user.id, { firstName, lastName }, services.clock.now());
   const granted = await grantInvitations(tx, services, appId, user.id);
-  return [...acceptanceEvents(user.id, granted), ...byUser(user.id, ended)];
+  const reset = { action: 'user.password_reset', target: { kind: 'user', id: user.id } } as const;
+  return [...acceptanceEvents(user.id, granted), ...byUser(user.id, [reset, ...ended])];
 }
 
 /** Consumes the code, accepts the invitations and starts a session. */
@@ -56,7 +68,7 @@ async function acceptByCode(tx: Tx, call: Call, app: App, proof: { userId: strin
   const user = await ofCode(lockUser(tx, app.id, proof.userId));
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
   if (!(await consumeCode(tx, app.id, user.id, proof.codeId))) throw new ApiError('code_invalid');
-  const settled = await giveAccount(tx, call, user, given);
+  const settled = await giveAccount(tx, call, app, user, given);
   const events = [...settled, ...(await acceptSuperAdmin(tx, call, user))];
   return { events, session: await startSession(tx, call, app, { id: user.id, amr: ['pwd'] }) };
 }
@@ -72,9 +84,10 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
     description:
       'Verifies the address with the code of an invitation, sets a password and starts a session. All ' +
       'pending invitations to the address take effect. The earlier password and all earlier sessions ' +
-      'become invalid. If the account was not claimed, all its other sign-in methods become invalid too. For ' +
-      'a person with a second factor, invitation and password take effect, but the response is 403 ' +
-      '`mfa_required`.',
+      'become invalid. If the account was not claimed, all its other sign-in methods become invalid too. If it was ' +
+      'claimed, the call has the effects of a password reset: devices are forgotten, identities whose provider has ' +
+      'not verified the address are unlinked, and a mail notifies the person. For a person with a ' +
+      'second factor, invitation and password take effect, but the response is 403 `mfa_required`.',
     access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     audit: 'invitation.accepted',

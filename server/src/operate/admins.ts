@@ -12,10 +12,8 @@ import { writeAuditEvent } from '../calls/audit-event.store.ts';
 import { quotaKey } from '../calls/take-limit.ts';
 import type { Clock } from '../clock.ts';
 import type { Deployment } from '../deployment.ts';
-import { deleteDevices } from '../devices/devices.store.ts';
 import { emailKey, normalizeEmail } from '../http/email-address.ts';
 import type { IdSource } from '../ids.ts';
-import { deleteUnvouchedIdentities } from '../identity-providers/identities.store.ts';
 import { resetQuotas } from '../limits/limits.store.ts';
 import { createBreachedPasswords } from '../passwords/breached-passwords.ts';
 import { createPasswordHasher } from '../passwords/password-hash.ts';
@@ -74,8 +72,6 @@ function resetPassword(services: AdminServices, app: App, email: string, passwor
       );
     }
     const ended = await renewPassword(tx, { services, appId }, user.id, passwordHash);
-    await deleteDevices(tx, appId, user.id);
-    await deleteUnvouchedIdentities(tx, appId, user.id);
     await resetQuotas(tx, appId, [quotaKey(services, 'signInsPerAccountPerHour', emailKey(user.email))]);
     if (user.isEmailVerified) await notifyPasswordSetByOperator(tx, services, app, user, passwordHash);
     await writeEvent(tx, services, appId, 'user.password_reset', { kind: 'user', id: user.id });
