@@ -472,7 +472,7 @@ export type AppSettings = {
      */
     sessionIdleSeconds: number;
     /**
-     * Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use.
+     * Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use. Copies for products count and end with their session; the same number limits the copies.
      */
     sessionsPerUser: number;
     /**
@@ -1187,7 +1187,7 @@ export type CreateAppRequest = {
          */
         sessionIdleSeconds?: number;
         /**
-         * Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use.
+         * Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use. Copies for products count and end with their session; the same number limits the copies.
          */
         sessionsPerUser?: number;
         /**
@@ -4906,7 +4906,7 @@ export type UpdateAppRequest = {
          */
         sessionIdleSeconds?: number;
         /**
-         * Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use.
+         * Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use. Copies for products count and end with their session; the same number limits the copies.
          */
         sessionsPerUser?: number;
         /**
@@ -5203,7 +5203,7 @@ export type UpdateAppSettingsRequest = {
      */
     sessionIdleSeconds?: number;
     /**
-     * Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use.
+     * Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use. Copies for products count and end with their session; the same number limits the copies.
      */
     sessionsPerUser?: number;
     /**

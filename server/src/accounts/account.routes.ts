@@ -133,7 +133,7 @@ export const accountRoutes = [
         const event = { target: { kind: 'user', id: user.id }, changes: ['email'] };
         return { result: { message: 'Email updated' }, event: [event, ...left, ...revoked] };
       });
-      await renewSessionCookie(call);
+      await renewSessionCookie(call, user.id);
       return changed;
     },
   }),

@@ -12,6 +12,7 @@ import { type Call, route } from '../calls/route.ts';
 import { takeLimit } from '../calls/take-limit.ts';
 import { type ComparedPassword, withPasswordOf } from './current-password.ts';
 import { renewSessionCookie } from '../sessions/renew-cookie.ts';
+import { endCopies } from '../sessions/sessions.store.ts';
 import { requireSession } from '../sessions/session-of-caller.ts';
 import { emailVerified, requestVerification, verificationRequested, verifyEmail } from '../users/users.schema.ts';
 import { signUpOf } from '../users/sign-up-event.ts';
@@ -38,6 +39,8 @@ async function verifyAddress(
     if (compared && !(await lockCredentials(tx, appId, compared))) return { result: undefined, event: undefined };
     if (!(await consumeCode(tx, appId, userId, codeId))) throw new ApiError('code_invalid');
     await setEmailVerified(tx, appId, userId, { claimedBy, now: services.clock.now() });
+    if (claimedBy !== null)
+      await endCopies(tx, appId, userId, call.actor.kind === 'user' ? call.actor.session.id : undefined);
     const changes = claimedBy !== null && !user.isEmailClaimed ? ['isEmailClaimed'] : [];
     return { result: true, event: { target: { kind: 'user', id: userId }, changes } };
   });
@@ -97,6 +100,8 @@ export const emailVerificationRoutes = [
       'account: from then on, roles are granted to the address directly. The token from the mail, sent as Bearer, ' +
       'only verifies the address, because a stranger may have signed up with it. Together with the session cookie ' +
       'of the account or with `currentPassword`, the token also claims the account. The password does not change. ' +
+      'A claim ends the sessions that products got by exchange codes, except that of the caller, and gives a session ' +
+      'cookie of the account a new token. ' +
       'Invitations to the address still have to be accepted.',
     forRestrictedSessions: ['enrolment'],
     access: overUserInBody({ mailedToken: true }, 'SESSION_OWNER'),
@@ -110,7 +115,7 @@ export const emailVerificationRoutes = [
       const claimedBy = hasSession || currentPassword !== undefined ? 'verification' : null;
       const verify = (compared?: ComparedPassword) => verifyAddress(call, call.body, { claimedBy, compared });
       await (currentPassword === undefined ? verify() : withPasswordOf(call, userId, currentPassword, verify));
-      if (call.actor.kind === 'user') await renewSessionCookie(call);
+      if (claimedBy !== null) await renewSessionCookie(call, userId);
       return { message: 'Email verified' };
     },
   }),

@@ -167,7 +167,8 @@ const settingsShape = {
     .max(1000)
     .meta({
       description:
-        'Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use.',
+        'Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use. ' +
+        'Copies for products count and end with their session; the same number limits the copies.',
       examples: [100],
     }),
   machineTokenLifeSeconds: seconds('Lifetime of a machine token', 300, 43_199, 43_199),

@@ -4,12 +4,12 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { checkRedirectUrl } from '../apps/url-template.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
-import { sql, type Tx } from '../db/db.ts';
+import type { Tx } from '../db/db.ts';
 import { takeLimit } from '../calls/take-limit.ts';
 import { ApiError } from '../http/errors.ts';
 import { isVerifierOf, newSecret, sha256 } from '../keys/secrets.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
-import { copySession, endSurplusSessions } from '../sessions/sessions.store.ts';
+import { copySession, endSurplusCopies } from '../sessions/sessions.store.ts';
 import { findAndLockUser } from '../users/users.store.ts';
 import { createExchangeCode, exchangeCodeCreated, exchangeSession, sessionExchanged } from './exchanges.schema.ts';
 import { type Exchange, consumeExchange, insertExchange } from './exchanges.store.ts';
@@ -31,7 +31,7 @@ const isFor = (exchange: Exchange, { returnTo, codeVerifier }: Presented, now: D
  * is no longer active
  */
 async function startCopy(tx: Tx, call: Call, exchange: Exchange) {
-  const { services, appId } = call;
+  const { services, appId, client } = call;
   const app = await namedAppOf(call);
   const user = await findAndLockUser(tx, appId, exchange.userId);
   if (user?.state !== 'ACTIVE') return undefined;
@@ -39,11 +39,10 @@ async function startCopy(tx: Tx, call: Call, exchange: Exchange) {
   const idleExpiresAt = new Date(now.getTime() + app.settings.sessionIdleSeconds * 1000);
   const id = services.ids.next();
   const sessionToken = newSecret('gh_s_');
-  const copy = { id, tokenHash: sha256(sessionToken), now, idleExpiresAt };
-  if (!(await copySession(tx, appId, exchange.sessionId, copy))) return undefined;
-  await tx.query(
-    endSurplusSessions(appId, { userId: user.id, now }, sql`${id}`, app.settings.sessionsPerUser, sql`TRUE`),
-  );
+  const { ip, userAgent } = client;
+  const copy = { id, tokenHash: sha256(sessionToken), now, idleExpiresAt, ip, userAgent };
+  if (!(await copySession(tx, appId, exchange, copy))) return undefined;
+  await endSurplusCopies(tx, appId, { userId: user.id, kept: id, now }, app.settings.sessionsPerUser);
   const { organizationId } = exchange;
   return { sessionId: id, sessionToken, userId: user.id, ...(organizationId !== null && { organizationId }) };
 }

@@ -15,6 +15,8 @@ export interface NewExchange {
 /** A code as it was created, with the user of its session. */
 export interface Exchange {
   readonly sessionId: string;
+  /** Hash of the token that the session had; null: unknown, a process of the previous release stored the code. */
+  readonly tokenHash: Buffer | null;
   readonly userId: string;
   readonly returnTo: string;
   readonly codeChallenge: string;
@@ -33,9 +35,10 @@ const ownOrganization = (appId: string, orgId: Sql, userId: Sql): Sql => sql`
 export async function insertExchange(tx: Tx, appId: string, exchange: NewExchange): Promise<boolean> {
   const orgId = sql`${exchange.organizationId ?? null}::bigint`;
   const rows = await tx.query(sql`
-    INSERT INTO session_exchanges (app_id, code_hash, session_id, return_to, code_challenge, expires_at, org_id)
+    INSERT INTO session_exchanges (app_id, code_hash, session_id, return_to, code_challenge, expires_at, org_id,
+      token_hash)
     SELECT s.app_id, ${exchange.codeHash}::bytea, s.id, ${exchange.returnTo}::text, ${exchange.codeChallenge}::text,
-      ${exchange.expiresAt}::timestamptz, ${orgId}
+      ${exchange.expiresAt}::timestamptz, ${orgId}, s.token_hash
     FROM sessions s WHERE s.app_id = ${appId} AND s.id = ${exchange.sessionId}
       AND (${orgId} IS NULL OR EXISTS (${ownOrganization(appId, orgId, sql`s.user_id`)}))
     RETURNING 1`);
@@ -44,6 +47,7 @@ export async function insertExchange(tx: Tx, appId: string, exchange: NewExchang
 
 interface ExchangeRow {
   session_id: string;
+  token_hash: Buffer | null;
   user_id: string;
   return_to: string;
   code_challenge: string;
@@ -68,11 +72,12 @@ export async function consumeExchange(tx: Tx, appId: string, codeHash: Buffer): 
     DELETE FROM session_exchanges e USING sessions s
     WHERE e.app_id = ${appId} AND e.code_hash = ${codeHash} AND s.app_id = e.app_id AND s.id = e.session_id
       AND s.user_id = (SELECT id FROM person)
-    RETURNING e.session_id, s.user_id, e.return_to, e.code_challenge, e.expires_at,
+    RETURNING e.session_id, e.token_hash, s.user_id, e.return_to, e.code_challenge, e.expires_at,
       (${ownOrganization(appId, sql`e.org_id`, sql`s.user_id`)}) AS org_id`);
   return (
     row && {
       sessionId: row.session_id,
+      tokenHash: row.token_hash,
       userId: row.user_id,
       returnTo: row.return_to,
       codeChallenge: row.code_challenge,

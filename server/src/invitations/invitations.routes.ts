@@ -9,6 +9,7 @@ import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
+import { endCopies } from '../sessions/sessions.store.ts';
 import { renewSessionCookie } from '../sessions/renew-cookie.ts';
 import { sessionHeaders, setCookiesOf, startSession } from '../sign-in/start-session.ts';
 import { listIdentities } from '../identity-providers/identities.store.ts';
@@ -138,7 +139,10 @@ const acceptMine = route({
   errors: ['code_invalid', 'user_inactive'],
   handler: async (call) => {
     const { body, services, appId } = call;
-    const { id: userId } = signedIn(call.actor).user;
+    const {
+      user: { id: userId },
+      session,
+    } = signedIn(call.actor);
     const binding = { userId, purpose: 'invitation', orgId: body.orgId } as const;
     const codeId = await checkCode(call, binding, body.verificationCode);
     const accepted = await mutate(call, async (tx) => {
@@ -147,11 +151,12 @@ const acceptMine = route({
       // If somebody else claims the account, the session ends and the code is voided in the same transaction.
       if (!(await consumeCode(tx, appId, user.id, codeId))) throw new ApiError('code_invalid');
       await setEmailVerified(tx, appId, user.id, { claimedBy: 'mailed_code', now: services.clock.now() });
+      await endCopies(tx, appId, user.id, session.id);
       const events = acceptanceEvents(user.id, await grantInvitations(tx, services, appId, user.id));
       const event = events.length > 0 ? events : { target: { kind: 'user', id: user.id }, orgId: body.orgId };
       return { result: { message: 'Invitation accepted' }, event };
     });
-    await renewSessionCookie(call);
+    await renewSessionCookie(call, userId);
     return accepted;
   },
 });

@@ -337,6 +337,8 @@ interface SessionCopy {
   readonly tokenHash: Buffer;
   readonly now: Date;
   readonly idleExpiresAt: Date;
+  readonly ip: string;
+  readonly userAgent: string | undefined;
 }
 
 /** Longest chain of copies of copies. */
@@ -346,22 +348,29 @@ const longestChain = 10;
  * Inserts a copy of a session, with the same strength, authentication times and expiry. The user must be locked
  * already, so that the session cannot end in the meantime without its copy.
  *
+ * @param origin the session, and the hash of the token with which the copy was requested; null: any token
  * @returns false if the session has ended or is restricted, or if it is the last of a chain
  */
-export async function copySession(tx: Tx, appId: string, sessionId: string, copy: SessionCopy): Promise<boolean> {
+export async function copySession(
+  tx: Tx,
+  appId: string,
+  origin: { readonly sessionId: string; readonly tokenHash: Buffer | null },
+  copy: SessionCopy,
+): Promise<boolean> {
   const rows = await tx.query(sql`
     INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
       idle_expires_at, ip, user_agent, factor_at, strong_factor_at, restriction, provider_acr,
       remembered_factor_at, needs_reauthentication, copied_from, copied_through)
     SELECT s.app_id, ${copy.id}::bigint, s.user_id, ${copy.tokenHash}::bytea, s.amr, s.authenticated_at, s.created_at,
-      ${copy.now}::timestamptz, s.expires_at, LEAST(s.expires_at, ${copy.idleExpiresAt}::timestamptz), s.ip,
-      s.user_agent, s.factor_at, s.strong_factor_at, s.restriction, s.provider_acr, s.remembered_factor_at,
-      s.needs_reauthentication, COALESCE(s.copied_from, s.id),
+      ${copy.now}::timestamptz, s.expires_at, LEAST(s.expires_at, ${copy.idleExpiresAt}::timestamptz),
+      ${copy.ip}::text, ${copy.userAgent}::text, s.factor_at, s.strong_factor_at, s.restriction, s.provider_acr,
+      s.remembered_factor_at, s.needs_reauthentication, COALESCE(s.copied_from, s.id),
       CASE WHEN s.copied_from IS NOT NULL THEN s.copied_through || s.id END
     FROM sessions s
     JOIN users u ON u.app_id = ${appId} AND u.id = s.user_id
     JOIN apps a ON a.id = ${appId}
-    WHERE s.app_id = ${appId} AND s.id = ${sessionId} AND ${restrictionOf(copy.now)} IS NULL
+    WHERE s.app_id = ${appId} AND s.id = ${origin.sessionId} AND ${restrictionOf(copy.now)} IS NULL
+      AND s.token_hash = COALESCE(${origin.tokenHash}::bytea, s.token_hash)
       AND COALESCE(cardinality(s.copied_through), 0) < ${longestChain - 1}
       AND LEAST(s.expires_at, s.idle_expires_at) > ${copy.now}
     RETURNING 1`);
@@ -393,37 +402,82 @@ export const renewSession = (
     AND LEAST(expires_at, idle_expires_at) > ${session.now} AND ${condition}
   RETURNING id, user_id`;
 
-/** Replaces the token of a session. @returns false if no session has it */
+/** Replaces the token of a session of a user. @returns false if no session of the user has it */
 export async function replaceToken(
   db: Queryable,
   appId: string,
+  userId: string,
   { from, to }: { from: Buffer; to: Buffer },
 ): Promise<boolean> {
   const rows = await db.query(sql`
-    UPDATE sessions SET token_hash = ${to} WHERE app_id = ${appId} AND token_hash = ${from} RETURNING 1`);
+    UPDATE sessions SET token_hash = ${to}
+    WHERE app_id = ${appId} AND token_hash = ${from} AND user_id = ${userId} RETURNING 1`);
   return rows.length > 0;
 }
 
+const isCopyOf = (id: Sql): Sql => sql`(copied_from = ${id} OR ${id} = ANY (copied_through))`;
+
 /**
- * The statement that ends the least recently used sessions of a user beyond a limit. Concurrent sign-ins do not see
- * each other's sessions and may exceed the limit. The next sign-in ends the surplus.
+ * The statement that stores that a session has just started or was renewed: ends the copies of the renewed session,
+ * because somebody who knew the earlier token may have made them, and the least recently used sessions of the user
+ * beyond a limit. A session and its copies count as one, and end together. Concurrent sign-ins do not see each other's
+ * sessions and may exceed the limit. The next sign-in ends the surplus.
  *
- * @param kept id of the new session, which is never ended and may not be visible yet
+ * @param kept id of the started session, which is never ended and may not be visible yet
  * @param most maximum number of sessions of a user
  * @param condition an additional condition, for example on a row of the same statement
  */
-export const endSurplusSessions = (
+export const endReplacedSessions = (
   appId: string,
   { userId, now }: Pick<NewSession, 'userId' | 'now'>,
   kept: Sql,
   most: number,
   condition: Sql,
 ): Sql => sql`
-  DELETE FROM sessions WHERE app_id = ${appId} AND user_id = ${userId} AND id IN (
-    SELECT id FROM sessions
-    WHERE app_id = ${appId} AND user_id = ${userId} AND id <> ${kept} AND LEAST(expires_at, idle_expires_at) > ${now}
-      AND ${condition}
-    ORDER BY last_seen_at DESC, id DESC OFFSET ${most - 1})`;
+  DELETE FROM sessions WHERE app_id = ${appId} AND user_id = ${userId} AND ${condition} AND (${isCopyOf(kept)}
+    OR COALESCE(copied_from, id) IN (
+      SELECT COALESCE(copied_from, id) FROM sessions
+      WHERE app_id = ${appId} AND user_id = ${userId} AND LEAST(expires_at, idle_expires_at) > ${now}
+      GROUP BY COALESCE(copied_from, id)
+      HAVING bool_and(id <> ${kept})
+      ORDER BY max(last_seen_at) DESC, COALESCE(copied_from, id) DESC OFFSET ${most - 1}))`;
+
+/**
+ * Ends the least recently used copies of a locked user beyond a limit, with the copies made from these.
+ *
+ * @param kept id of the new copy. It stays, as do the copies through which it was made
+ * @param most maximum number of copies of a user
+ */
+export async function endSurplusCopies(
+  tx: Tx,
+  appId: string,
+  { userId, kept, now }: { readonly userId: string; readonly kept: string; readonly now: Date },
+  most: number,
+): Promise<void> {
+  const isKept = sql`(id = ${kept}
+    OR id IN (SELECT unnest(copied_through) FROM sessions WHERE app_id = ${appId} AND id = ${kept}))`;
+  await tx.query(sql`
+    WITH surplus AS (
+      SELECT id FROM sessions
+      WHERE app_id = ${appId} AND user_id = ${userId} AND copied_from IS NOT NULL AND NOT ${isKept}
+        AND LEAST(expires_at, idle_expires_at) > ${now}
+      ORDER BY last_seen_at DESC, id DESC OFFSET ${most - 1})
+    DELETE FROM sessions WHERE app_id = ${appId} AND user_id = ${userId} AND NOT ${isKept}
+      AND (id IN (SELECT id FROM surplus) OR copied_through && ARRAY(SELECT id FROM surplus))`);
+}
+
+/**
+ * Ends the copies of all sessions of a locked user who claims their account: somebody else who knew a session before
+ * may have made them.
+ *
+ * @param exceptId id of the session of the caller, which can be a copy
+ */
+export async function endCopies(tx: Tx, appId: string, userId: string, exceptId: string | undefined): Promise<void> {
+  await tx.query(sql`
+    DELETE FROM sessions
+    WHERE app_id = ${appId} AND user_id = ${userId} AND copied_from IS NOT NULL
+      AND id IS DISTINCT FROM ${exceptId ?? null}::bigint`);
+}
 
 /**
  * Whether the session of a locked user still exists. It cannot end until the transaction ends. Called by requests that

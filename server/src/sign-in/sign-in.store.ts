@@ -13,7 +13,7 @@ import { refundUnit, secondsToWait, type Quota, consumeUnit } from '../limits/li
 import { insertChallenge, type NewMfaChallenge } from './mfa-challenges.store.ts';
 import { setPasswordHashWhere } from '../users/users.store.ts';
 import type { UserState } from '../users/users.store.ts';
-import { endSurplusSessions, insertSession, type NewSession, renewSession } from '../sessions/sessions.store.ts';
+import { endReplacedSessions, insertSession, type NewSession, renewSession } from '../sessions/sessions.store.ts';
 
 /** The quotas that an attempt to sign in consumes. */
 export interface SignInQuotas {
@@ -247,7 +247,8 @@ function sessionChanges(appId: string, { credentials, session, renewedHash, reme
  * nothing is written. In outline:
  *
  * 1. `changed`, `session_stored`: lock the user and store the session.
- * 2. `surplus_sessions_ended`: end the oldest sessions beyond the limit per user.
+ * 2. `replaced_sessions_ended`: end the copies of a renewed session, and the oldest sessions beyond the limit per
+ *    user.
  * 3. `password_rehashed`: replace a hash whose parameters are outdated.
  * 4. `device_stored`, `surplus_devices_forgotten`: store the device, delete the oldest devices beyond the limit.
  * 5. `notice_…`: queue a mail to the owner if the device is new, within the quotas of the network and of the user.
@@ -258,8 +259,8 @@ export function signInChanges(appId: string, signIn: SuccessfulSignIn): Sql {
   const isChanged = sql`EXISTS (SELECT FROM changed)`;
   return sql`
     ${sessionChanges(appId, signIn)},
-    surplus_sessions_ended AS (
-      ${endSurplusSessions(appId, session, sql`${session.id}::bigint`, sessionsPerUser, isChanged)}),
+    replaced_sessions_ended AS (
+      ${endReplacedSessions(appId, session, sql`${session.id}::bigint`, sessionsPerUser, isChanged)}),
     password_rehashed AS (${setPasswordHashWhere(appId, credentials.id, newHash ?? null, isChanged)}),
     ${deviceChanges(appId, device, sql`FROM changed`)},
     ${notice ? noticed(appId, signIn, notice) : empty}

@@ -12,7 +12,7 @@ import type { Call } from '../calls/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
 import { sessionEnds } from '../sessions/session-ends.ts';
 import { asksForFactors, beginSecondFactor, mfaRequired, type PendingSignIn } from './second-factor.ts';
-import { endSurplusSessions, insertSession, type NewSession, renewSession } from '../sessions/sessions.store.ts';
+import { endReplacedSessions, insertSession, type NewSession, renewSession } from '../sessions/sessions.store.ts';
 
 /** Tokens for the client. They are returned only here. */
 export interface StartedSession {
@@ -165,7 +165,7 @@ async function storeSession(
     WITH person AS (${startsWithoutFactor(app, row.userId, needsNoFactor)}),
     renewed AS (${renewed}),
     begun AS (${insertSession(app.id, row, sql`FROM person WHERE NOT EXISTS (SELECT FROM renewed)`)}),
-    ended AS (${endSurplusSessions(app.id, row, kept, app.settings.sessionsPerUser, mayStart)})
+    ended AS (${endReplacedSessions(app.id, row, kept, app.settings.sessionsPerUser, mayStart)})
     SELECT (SELECT id FROM renewed) AS id, ${mayStart} AS may_start`);
   if (!session?.may_start) return undefined;
   const renewedId = session.id ?? undefined;

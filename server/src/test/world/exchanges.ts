@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { LightMyRequestResponse } from 'fastify';
 import { withStatus } from './answers.ts';
 import type { World } from './world.ts';
 
@@ -13,15 +14,24 @@ export interface Copy {
   readonly sessionToken: string;
 }
 
-/** Makes a copy of a session for a product. */
-export async function copySession(
+/** Creates a code. @returns the call with which the product exchanges the code */
+export async function newExchange(
   { call }: Pick<World, 'call'>,
   token: string,
-  headers: Record<string, string> = {},
-): Promise<Copy> {
+): Promise<(headers?: Record<string, string>) => Promise<LightMyRequestResponse>> {
   const codes = '/v1/authentication/users/me/exchange-codes';
   const asked = { returnTo: productUrl, codeChallenge: hash('sha256', codeVerifier, 'base64url') };
   const { code } = withStatus(201, await call('POST', codes, { token, body: asked })).json<{ code: string }>();
   const body = { code, codeVerifier, returnTo: productUrl };
-  return withStatus(201, await call('POST', '/v1/authentication/users/sessions/exchange', { body, headers })).json();
+  return (headers = {}) => call('POST', '/v1/authentication/users/sessions/exchange', { body, headers });
+}
+
+/** Makes a copy of a session for a product. */
+export async function copySession(
+  world: Pick<World, 'call'>,
+  token: string,
+  headers: Record<string, string> = {},
+): Promise<Copy> {
+  const exchange = await newExchange(world, token);
+  return withStatus(201, await exchange(headers)).json<Copy>();
 }
