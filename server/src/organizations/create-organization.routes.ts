@@ -45,6 +45,7 @@ export const createOrganizationRoutes = [
       'organization_limit_reached',
       'organization_name_taken',
       'metadata_limit_exceeded',
+      'role_limit_exceeded',
       'rate_limited',
     ],
     authorize: requireCreator,

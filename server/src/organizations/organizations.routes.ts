@@ -110,7 +110,13 @@ export const organizationRoutes = [
     idempotency: 'kept',
     body: setupOrganization,
     response: { status: 201, description: 'The organization is created.', body: organizationSetUp },
-    errors: ['organization_name_taken', 'user_not_active', 'metadata_limit_exceeded', 'redirect_url_not_allowed'],
+    errors: [
+      'organization_name_taken',
+      'user_not_active',
+      'metadata_limit_exceeded',
+      'role_limit_exceeded',
+      'redirect_url_not_allowed',
+    ],
     handler: async (call) => {
       const { body, services, appId } = call;
       const app = await namedAppOf(call);

@@ -274,8 +274,10 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'List the roles of the organization or the predefined roles of the app.',
   },
   role_limit_exceeded: {
-    cause: 'The limit is reached. A typical reason is a separate role for each person or resource.',
-    remedy: 'Delete unused roles, or combine roles that differ in few permissions.',
+    cause:
+      'The number of roles, or the number or size of all their permissions, is at its limit. A typical reason is a ' +
+      'separate role for each person, or a separate permission for each resource.',
+    remedy: 'Delete unused roles, combine roles that differ in few permissions, or shorten permissions.',
   },
   invitation_not_found: {
     cause:

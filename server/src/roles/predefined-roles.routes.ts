@@ -4,7 +4,7 @@ import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
 import { removeRole } from '../invitations/remove-role.ts';
 import { createPredefinedRoles, predefinedRoleList, predefinedRoleParams } from './roles.schema.ts';
-import { appScope, checkRoleLimit, listPredefinedRoles, putRoles } from './roles.store.ts';
+import { appScope, listPredefinedRoles, putRoles } from './roles.store.ts';
 
 const prefix = 'global:';
 const prefixed = (key: string): string => (key.startsWith(prefix) ? key : prefix + key);
@@ -20,7 +20,7 @@ export const predefinedRoleRoutes = [
     description:
       'Adds roles to all existing and future organizations of the app, under the key `global:<key>`. Omit ' +
       'the prefix in the request. An existing role with the same key is replaced for all users who have ' +
-      'it. At most 100 per app.',
+      'it. At most 100 per app, together at most 5,000 permissions of 256 KiB in all.',
     access: accepting({ machineScope: 'roles:write' }, overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
     audit: 'predefined_roles.created',
     idempotency: 'kept',
@@ -33,7 +33,6 @@ export const predefinedRoleRoutes = [
       return mutate(call, async (tx) => {
         await lockApp(tx, appId);
         const changed = await putRoles(tx, appId, appScope, roles, services.clock.now());
-        await checkRoleLimit(tx, appId, appScope);
         const keys = new Set(roles.map(({ key }) => key));
         const result = { roles: (await listPredefinedRoles(tx, appId)).filter(({ key }) => keys.has(key)) };
         if (changed.length === 0) return { result, event: undefined };

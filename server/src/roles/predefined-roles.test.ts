@@ -132,6 +132,21 @@ describe('creating predefined roles', () => {
   });
 });
 
+describe('the size of all predefined roles', () => {
+  test('is limited to 5,000 permissions, apart from the roles of organizations', async () => {
+    const full = await createWorld(app);
+    const { token } = full.admin;
+    const id = await full.organization(await full.person());
+    const batch = (names: string) =>
+      names.split('').map((name) => role(name, ...Array.from({ length: 500 }, (_, index) => `${name}${index}`)));
+    const path = `/v1/authorization/organizations/${id}/roles`;
+    expect((await full.call('PUT', path, { token, body: { roles: batch('abcdefghi') } })).statusCode).toBe(200);
+    expect((await full.call('POST', url, { token, body: { roles: batch('abcdefghij') } })).statusCode).toBe(201);
+    const further = await full.call('POST', url, { token, body: { roles: [role('k', 'one more')] } });
+    expect(problem(further)).toBe('409 role_limit_exceeded');
+  });
+});
+
 describe('a predefined role', () => {
   test('is granted by id and by e-mail like any other', async () => {
     await create([role('granted', 'audit:read')]);

@@ -6,7 +6,7 @@ import { etagHeader, organizationParams } from '../organizations/organizations.s
 import { lockOrganization, raiseVersion } from '../organizations/organizations.store.ts';
 import { removeRole } from '../invitations/remove-role.ts';
 import { type Role, roleList, roleParams, rolesUpdated, updateRoles } from './roles.schema.ts';
-import { checkRoleLimit, listRoles, putRoles } from './roles.store.ts';
+import { listRoles, putRoles } from './roles.store.ts';
 
 /** @returns the version of the organization afterwards, incremented if any role changed */
 function updateRolesOf(call: Call, roles: readonly Role[]): Promise<string> {
@@ -16,7 +16,6 @@ function updateRolesOf(call: Call, roles: readonly Role[]): Promise<string> {
     const version = await lockOrganization(tx, appId, orgId, acceptedVersions(call.request));
     const changed = await putRoles(tx, appId, orgId, roles, now);
     if (changed.length === 0) return { result: version, event: undefined };
-    await checkRoleLimit(tx, appId, orgId);
     const changes = changed.map((key) => `roles.${key}`);
     const event = { target: { kind: 'organization', id: orgId }, orgId, changes };
     return { result: await raiseVersion(tx, appId, orgId, now), event };
@@ -52,8 +51,9 @@ export const roleRoutes = [
     description:
       'Adds the listed roles. A role that already exists gets the name and exactly the permissions of the ' +
       'request, effective from the next permission check. Roles that are not listed do not change. At ' +
-      'most 100 roles per request, 200 per organization, 500 permissions per role. With If-Match the ' +
-      'change applies only to that version of the organization.',
+      'most 100 roles per request, 200 per organization, 500 permissions per role; all roles of the organization ' +
+      'together at most 5,000 permissions of 256 KiB in all. With If-Match the change applies only to that version ' +
+      'of the organization.',
     access: accepting(
       { accessToken: true, machineScope: 'roles:write' },
       overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER'),

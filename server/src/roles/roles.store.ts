@@ -9,14 +9,46 @@ export interface RoleReference {
   readonly key: string;
 }
 
+/** Bytes of all permissions of `roles r`. */
+export const permissionBytes = sql`octet_length(array_to_string(r.permissions, ''))`;
+
 /** The `scope_id` of predefined roles, which belong to the app. */
 export const appScope = '0';
 
 /**
- * Maximum number of roles of an organization or of the app. Roles are listed without paging, so their number is
- * limited.
+ * Maxima of the roles of an organization or of the app. Roles are listed without paging, and a member can hold all of
+ * them, so the number of roles and the size of their permissions are limited.
  */
-const rolesPerScope = (scopeId: string): number => (scopeId === appScope ? 100 : 200);
+const limitsOf = (scopeId: string): Measure => ({
+  roles: scopeId === appScope ? 100 : 200,
+  permissions: 5000,
+  bytes: 256 * 1024,
+});
+
+/** The size of several roles. */
+interface Measure {
+  readonly roles: number;
+  /** Number of permissions; a permission of several roles counts several times. */
+  readonly permissions: number;
+  /** Bytes of these permissions. */
+  readonly bytes: number;
+}
+
+const measureOf = (roles: readonly Role[]): Measure => {
+  const permissions = roles.flatMap(({ allowedPermissions }) => allowedPermissions);
+  const bytes = permissions.reduce((sum, permission) => sum + Buffer.byteLength(permission), 0);
+  return { roles: roles.length, permissions: permissions.length, bytes };
+};
+
+const sumOf = (one: Measure, other: Measure): Measure => ({
+  roles: one.roles + other.roles,
+  permissions: one.permissions + other.permissions,
+  bytes: one.bytes + other.bytes,
+});
+
+/** Compares the sizes before and after a change. Roles that were larger before may stay, but not grow. */
+const exceeds = (maximum: Measure, before: Measure, after: Measure): boolean =>
+  (Object.keys(maximum) as (keyof Measure)[]).some((one) => after[one] > maximum[one] && after[one] > before[one]);
 
 /** Distinct permissions in the order of the request. */
 const toStored = (role: Role): Role => ({ ...role, allowedPermissions: [...new Set(role.allowedPermissions)] });
@@ -26,6 +58,7 @@ const toStored = (role: Role): Role => ({ ...role, allowedPermissions: [...new S
  * app of the roles must be locked already.
  *
  * @returns the keys of the roles that were added or changed
+ * @throws ApiError `role_limit_exceeded`
  */
 export async function putRoles(
   tx: Tx,
@@ -35,27 +68,40 @@ export async function putRoles(
   now: Date,
 ): Promise<string[]> {
   if (roles.length === 0) return [];
-  const changed = await tx.query<{ key: string }>(sql`
-    INSERT INTO roles AS known (app_id, scope_id, key, display_name, permissions, created_at, updated_at)
-    SELECT ${appId}::bigint, ${scopeId}::bigint, role ->> 'key', role ->> 'displayName',
-      ARRAY(SELECT permission FROM jsonb_array_elements_text(role -> 'allowedPermissions') WITH ORDINALITY
-        AS p (permission, place) ORDER BY place),
-      ${now}::timestamptz, ${now}::timestamptz
-    FROM jsonb_array_elements(${JSON.stringify(roles.map(toStored))}::jsonb) AS role
-    ON CONFLICT (app_id, scope_id, key) DO UPDATE SET
-      display_name = EXCLUDED.display_name, permissions = EXCLUDED.permissions, updated_at = EXCLUDED.updated_at
-    WHERE (known.display_name, known.permissions) IS DISTINCT FROM (EXCLUDED.display_name, EXCLUDED.permissions)
-    RETURNING key`);
+  const stored = roles.map(toStored);
+  const keys = stored.map(({ key }) => key);
+  // The statement measures the roles as they were before it.
+  const changed = await tx.query<{ key: string; replaced: Measure; kept: Measure }>(sql`
+    WITH changed AS (
+      INSERT INTO roles AS known (app_id, scope_id, key, display_name, permissions, created_at, updated_at)
+      SELECT ${appId}::bigint, ${scopeId}::bigint, role ->> 'key', role ->> 'displayName',
+        ARRAY(SELECT permission FROM jsonb_array_elements_text(role -> 'allowedPermissions') WITH ORDINALITY
+          AS p (permission, place) ORDER BY place),
+        ${now}::timestamptz, ${now}::timestamptz
+      FROM jsonb_array_elements(${JSON.stringify(stored)}::jsonb) AS role
+      ON CONFLICT (app_id, scope_id, key) DO UPDATE SET
+        display_name = EXCLUDED.display_name, permissions = EXCLUDED.permissions, updated_at = EXCLUDED.updated_at
+      WHERE (known.display_name, known.permissions) IS DISTINCT FROM (EXCLUDED.display_name, EXCLUDED.permissions)
+      RETURNING key)
+    SELECT changed.key, before.replaced, before.kept
+    FROM changed CROSS JOIN (
+      SELECT ${measured(sql`r.key = ANY(${keys}::text[])`)} AS replaced,
+        ${measured(sql`r.key <> ALL(${keys}::text[])`)} AS kept
+      FROM roles r WHERE r.app_id = ${appId} AND r.scope_id = ${scopeId} OFFSET 0) AS before`);
+  const [first] = changed;
+  if (first) {
+    const { kept, replaced } = first;
+    const isTooMuch = exceeds(limitsOf(scopeId), sumOf(kept, replaced), sumOf(kept, measureOf(stored)));
+    if (isTooMuch) throw new ApiError('role_limit_exceeded');
+  }
   return changed.map(({ key }) => key);
 }
 
-/** Checks the limit after a change, under the same lock. @throws ApiError `role_limit_exceeded` */
-export async function checkRoleLimit(tx: Tx, appId: string, scopeId: string): Promise<void> {
-  const [count] = await tx.query<{ total: string }>(
-    sql`SELECT count(*) AS total FROM roles WHERE app_id = ${appId} AND scope_id = ${scopeId}`,
-  );
-  if (Number(count?.total) > rolesPerScope(scopeId)) throw new ApiError('role_limit_exceeded');
-}
+/** The {@link Measure} of the `roles r` that meet a condition, as an aggregate. */
+const measured = (condition: Sql): Sql => sql`
+  json_build_object('roles', count(*) FILTER (WHERE ${condition}),
+    'permissions', COALESCE(sum(cardinality(r.permissions)) FILTER (WHERE ${condition}), 0),
+    'bytes', COALESCE(sum(${permissionBytes}) FILTER (WHERE ${condition}), 0))`;
 
 /**
  * Locks the role until the transaction ends, so that it cannot be granted concurrently. @throws ApiError

@@ -141,6 +141,67 @@ describe('roles are not updated', () => {
   });
 });
 
+describe('the size of all roles of an organization', () => {
+  const many = (key: string, count: number, length = 8): Role =>
+    role(key, ...Array.from({ length: count }, (_, index) => `${key}${index}`.padEnd(length, '-')));
+  const putRoles = (id: string, roles: readonly Role[]) =>
+    world.call('PUT', `/v1/authorization/organizations/${id}/roles`, { token: owner.token, body: { roles } });
+  const groups = (names: string, count: number, length?: number) =>
+    names.split('').map((name) => many(name, count, length));
+
+  const accented = role('m', ...Array.from({ length: 55 }, (_, index) => `${index}`.padEnd(200, 'é')));
+
+  test.each<[string, Role[], Role, Role]>([
+    ['5,000 permissions', groups('abcdefghi', 500), many('j', 479), many('k', 21)],
+    ['256 KiB of permissions', groups('abcdefghijkl', 100, 200), many('m', 110, 200), many('n', 2, 200)],
+    ['256 KiB, not characters', groups('abcdefghijkl', 100, 200), accented, many('n', 2, 200)],
+  ])('is limited to %s', async (_, first, last, more) => {
+    const id = await world.organization(owner);
+    for (const part of [first.slice(0, 6), first.slice(6)]) expect((await putRoles(id, part)).statusCode).toBe(200);
+    expect((await putRoles(id, [last])).statusCode).toBe(200);
+    expect(problem(await putRoles(id, [more]))).toBe('409 role_limit_exceeded');
+    const longer = role(last.key, ...last.allowedPermissions, ...more.allowedPermissions);
+    expect(problem(await putRoles(id, [longer]))).toBe('409 role_limit_exceeded');
+    expect((await putRoles(id, [role(last.key), more])).statusCode).toBe(200);
+  });
+
+  test('does not count permissions that a request repeats', async () => {
+    const id = await world.organization(owner);
+    const repeated = 'abcdefghijkl'.split('').map((key) => role(key, ...Array<string>(500).fill('same')));
+    expect((await putRoles(id, repeated)).statusCode).toBe(200);
+  });
+
+  test('counts no other organization', async () => {
+    for (const id of [await world.organization(owner), await world.organization(owner)]) {
+      expect((await putRoles(id, groups('abcdef', 500))).statusCode).toBe(200);
+    }
+  });
+
+  test('can stay above the limit, but not grow', async () => {
+    const id = await world.organization(owner);
+    await putRoles(id, [many('old', 500), many('other', 2)]);
+    const names = Array.from({ length: 6000 }, (_, index) => `stored ${index}`);
+    await app.db.query(sql`UPDATE roles SET permissions = ${names}::text[] WHERE scope_id = ${id} AND key = 'old'`);
+    expect(problem(await putRoles(id, [many('other', 3)]))).toBe('409 role_limit_exceeded');
+    expect((await putRoles(id, [many('other', 1)])).statusCode).toBe(200);
+    expect((await putRoles(id, [{ ...many('other', 1), displayName: 'Renamed' }])).statusCode).toBe(200);
+  });
+
+  test('is limited for new organizations, too', async () => {
+    const response = await world.call('POST', '/v1/authorization/organizations/setup', {
+      token: world.admin.token,
+      body: {
+        orgName: 'Too large',
+        adminFirstName: 'Ada',
+        adminLastName: 'Lovelace',
+        adminEmail: owner.email,
+        customRoles: groups('abcdefghijk', 500),
+      },
+    });
+    expect(problem(response)).toBe('409 role_limit_exceeded');
+  });
+});
+
 describe('a role of the same key in another organization', () => {
   test('is not deleted, and gives no permissions', async () => {
     const elsewhere = await world.organization(await world.person());
