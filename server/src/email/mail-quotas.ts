@@ -161,27 +161,30 @@ export async function queueMailFromOthers(
   return dueAt !== undefined;
 }
 
+/** The subject of the quota of a notice. */
+const noticeName = ({ recipient, purpose, orgId }: MailToQueue): string =>
+  orgId === undefined
+    ? mailboxName('notice', recipient)
+    : `${mailboxName('organization_notice', recipient)} ${orgId} ${purpose}`;
+
 /** Services needed to queue a notice. */
 export type NoticeServices = QueueServices & Pick<Services, 'config'>;
 
 /**
  * Queues a security notice. Notices have a separate quota, so that strangers who fill a mailbox with sign-ups and
- * invitations cannot delay them. Notices beyond the quota wait.
+ * invitations cannot delay them. Notices about an organization have a quota for each organization and purpose, so that
+ * the owner of another organization cannot delay them either.
  *
- * @param kind whether the notice is about the account or about an organization of the recipient
+ * Notices beyond the quota wait. No notice is dropped: if the wait would be longer than a day, the notice replaces the
+ * waiting ones of the same purpose.
  */
-export async function queueNotice(
-  tx: Tx,
-  services: NoticeServices,
-  app: QuotaApp,
-  mail: MailToQueue,
-  kind: 'notice' | 'organization_notice' = 'notice',
-): Promise<void> {
+export async function queueNotice(tx: Tx, services: NoticeServices, app: QuotaApp, mail: MailToQueue): Promise<void> {
   const name = 'codeRequestsPerAccountPerHour';
   if (!isBooked(services, app, name)) return queueMail(tx, services, app.id, mail);
   const now = services.clock.now();
   const perHour = app.settings.limits[name];
-  const keyHash = quotaKey(services, name, mailboxName(kind, mail.recipient));
-  const dueAt = await book(tx, app.id, { keyHash, perHour, perDay: perHour * 24 }, now, dayMs);
-  if (dueAt) await queueAt(tx, services, app.id, mail, dueAt);
+  const keyHash = quotaKey(services, name, noticeName(mail));
+  const booked = await book(tx, app.id, { keyHash, perHour, perDay: perHour * 24 }, now, dayMs);
+  const dueAt = booked ?? (await voidWaitingMails(tx, app.id, mail, now)) ?? new Date(now.getTime() + dayMs);
+  await queueAt(tx, services, app.id, mail, dueAt);
 }

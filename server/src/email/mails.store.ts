@@ -77,6 +77,8 @@ export interface NewMail {
   readonly sealedContent: Buffer;
   /** The invitation that the mail is about. */
   readonly invitationId?: string | undefined;
+  /** The organization that a notice to its owners is about. */
+  readonly orgId?: string | undefined;
   readonly now: Date;
   /** When to send the mail: now, or later if the mailbox has reached its limit. */
   readonly dueAt: Date;
@@ -89,10 +91,11 @@ export interface NewMail {
  * @param source empty, or a FROM clause that yields one row if the mail is to be queued
  */
 export const insertMail = (appId: string, mail: NewMail, source: Sql): Sql => sql`
-  INSERT INTO mails (app_id, id, user_id, recipient, purpose, sealed_content, invitation_id, created_at, state, due_at,
-    give_up_at)
+  INSERT INTO mails (app_id, id, user_id, recipient, purpose, sealed_content, invitation_id, org_id, created_at, state,
+    due_at, give_up_at)
   SELECT ${appId}::bigint, ${mail.id}::bigint, ${mail.userId}::bigint, ${mail.recipient}::text, ${mail.purpose}::text,
-    ${mail.sealedContent}::bytea, ${mail.invitationId ?? null}::bigint, ${mail.now}::timestamptz, 'QUEUED',
+    ${mail.sealedContent}::bytea, ${mail.invitationId ?? null}::bigint, ${mail.orgId ?? null}::bigint,
+    ${mail.now}::timestamptz, 'QUEUED',
     ${mail.dueAt}::timestamptz, ${mail.giveUpAt}::timestamptz
   ${source}`;
 
@@ -104,17 +107,20 @@ export const isDelayed = (now: Date): Sql => sql`(m.state = 'QUEUED' AND m.attem
 
 /**
  * Voids the delayed mails that a newer one replaces: mails about the same invitation or, without an invitation, of the
- * same purpose to the same user.
+ * same purpose to the same user about the same organization.
  *
  * @returns when the first of them was due; undefined if none waits
  */
 export async function voidWaitingMails(
   tx: Tx,
   appId: string,
-  { userId, purpose, invitationId }: { userId: string; purpose: MailPurpose; invitationId?: string | undefined },
+  { userId, purpose, invitationId, orgId }: Pick<NewMail, 'userId' | 'purpose' | 'invitationId' | 'orgId'>,
   now: Date,
 ): Promise<Date | undefined> {
-  const same = invitationId === undefined ? sql`m.user_id = ${userId}` : sql`m.invitation_id = ${invitationId}`;
+  const same =
+    invitationId === undefined
+      ? sql`m.user_id = ${userId} AND m.org_id IS NOT DISTINCT FROM ${orgId ?? null}::bigint`
+      : sql`m.invitation_id = ${invitationId}`;
   const [row] = await tx.query<{ due_at: Date | null }>(sql`
     WITH voided AS (
       UPDATE mails m SET state = 'VOID', settled_at = ${now}, sealed_content = NULL

@@ -20,6 +20,8 @@ export interface MailToQueue {
   readonly content: MailContent;
   /** The invitation that the mail is about. */
   readonly invitationId?: string;
+  /** The organization that a notice to its owners is about. */
+  readonly orgId?: string;
 }
 
 /**

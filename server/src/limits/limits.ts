@@ -133,6 +133,11 @@ export const limits = {
     periodSeconds: day,
     description: 'Attempts of one user to create an organization in a day.',
   },
+  securityChangesPerOrganizationPerHour: {
+    count: 10,
+    periodSeconds: hour,
+    description: 'Changes of the security policy of one organization by its owners in an hour.',
+  },
   roleMailsPerUserPerDay: {
     count: 20,
     periodSeconds: day,

@@ -7,22 +7,27 @@ import type { OrganizationSecurity } from '../organizations/security.schema.ts';
 import { notMeUrl } from '../users/not-me-token.ts';
 import { listOwners, type Owner } from './owners.store.ts';
 
+/** The content of a notice about an organization. */
+export type NoticeContent = MailContent & { readonly orgId: string };
+
 /**
- * Queues a notice about an organization to its owners. These notices have a separate mail quota. Otherwise, an owner
- * could cause so many notices that another owner gets notices about their own account too late.
+ * Queues a notice about an organization to its owners. These notices have a mail quota for each organization.
+ * Otherwise, an owner could cause so many notices that another owner gets notices about their own account, or about
+ * another organization, too late.
  */
 export async function notifyOwners(
   tx: Tx,
   { services, appId }: Pick<Call, 'services' | 'appId'>,
   owners: readonly Owner[],
   purpose: MailPurpose,
-  contentFor: (owner: Owner) => MailContent,
+  contentFor: (owner: Owner) => NoticeContent,
 ): Promise<void> {
   const app = await findApp(tx, appId);
   if (!app) throw new Error('the app of the call does not exist');
   for (const owner of owners) {
-    const mail = { userId: owner.id, recipient: owner.email, purpose, content: contentFor(owner) };
-    await queueNotice(tx, services, app, mail, 'organization_notice');
+    const content = contentFor(owner);
+    const mail = { userId: owner.id, recipient: owner.email, purpose, content, orgId: content.orgId };
+    await queueNotice(tx, services, app, mail);
   }
 }
 

@@ -54,6 +54,14 @@ const due = async ({ email }: Person, about: string) => {
   return { now: rows.filter((row) => row.due).length, later: rows.filter((row) => !row.due).length };
 };
 
+/** Number of notices that wait, and whether the newest notice does. */
+const waiting = async ({ email }: Person) => {
+  const rows = await app.db.query<{ waits: boolean }>(sql`
+    SELECT state = 'QUEUED' AND due_at > ${app.clock.now()} AS waits FROM mails
+    WHERE app_id = ${world.appId} AND recipient = ${email} AND purpose = ${purpose} ORDER BY id`);
+  return { count: rows.filter(({ waits }) => waits).length, isNewest: rows.at(-1)?.waits };
+};
+
 describe('nobody is notified of', () => {
   it('a change that is refused', async () => {
     const manager = await world.manager(orgId);
@@ -150,12 +158,55 @@ describe('the mail', () => {
 });
 
 describe('very many changes', () => {
+  const setHours = async (id: string, changes: number, by: { token: string }) => {
+    for (let hours = 1; hours <= changes; hours += 1) {
+      const body = { maxSessionHours: 47 + hours };
+      const response = await world.call('PATCH', securityOf(id), { token: by.token, body });
+      expect(response.statusCode).toBe(200);
+    }
+  };
+
   it('are delayed, but do not delay notices about the accounts of the other owners', async () => {
-    for (let hours = 1; hours <= perHour + 2; hours += 1) await change({ maxSessionHours: 47 + hours });
+    await setHours(orgId, perHour + 2, owner);
     expect(await due(other, purpose)).toEqual({ now: perHour, later: 2 });
     const body = { currentPassword: password, newPassword: 'Another@slidezAB12' };
     const changed = await world.call('PUT', `${users}/${other.userId}/password`, { token: other.token, body });
     expect(changed.statusCode).toBeLessThan(300);
     expect(await due(other, 'password_changed')).toEqual({ now: 1, later: 0 });
+  });
+
+  it('do not delay notices about another organization of the same owner', async () => {
+    const attacker = await world.person();
+    const theirs = await world.organization(attacker, { name: 'Elsewhere' });
+    await makeOwner(theirs, other);
+    await setHours(theirs, perHour + 2, attacker);
+    await change({ maxSessionHours: 99 });
+    expect(await due(other, purpose)).toEqual({ now: perHour + 1, later: 2 });
+  });
+
+  it('do not drop the newest notice: it replaces those that wait', async () => {
+    // The quota of an hour is free again after each of 24 hours.
+    const booked = perHour * 25;
+    await setHours(orgId, booked, world.admin);
+    expect(await waiting(other)).toEqual({ count: booked - perHour, isNewest: true });
+    await change({ maxSessionHours: 500 });
+    await change({ maxSessionHours: 501 });
+    expect(await waiting(other)).toEqual({ count: 1, isNewest: true });
+  });
+
+  it('by owners are refused beyond the limit; equal values and super admins do not count', async () => {
+    const limited = await createWorld(app, { settings: { limits: { securityChangesPerOrganizationPerHour: 2 } } });
+    const [mine, others] = [await limited.person(), await limited.person()];
+    const ids = [await limited.organization(mine), await limited.organization(mine)] as const;
+    const set = (id: string, hours: number, { token } = mine) =>
+      limited.call('PATCH', securityOf(id), { token, body: { maxSessionHours: hours } });
+    for (const hours of [1, 1, 2, 2]) expect((await set(ids[0], hours)).statusCode).toBe(200);
+    const refused = await set(ids[0], 3);
+    expect(problem(refused)).toBe('429 rate_limited');
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
+    expect((await set(ids[0], 2)).statusCode).toBe(200);
+    expect(problem(await set(ids[0], 3, others))).toBe('404 organization_not_found');
+    expect((await set(ids[1], 3)).statusCode).toBe(200);
+    for (const hours of [4, 5, 6]) expect((await set(ids[0], hours, limited.admin)).statusCode).toBe(200);
   });
 });

@@ -8,6 +8,7 @@ import { readOrganization } from '../calls/decide-in-statement.ts';
 import { requireFreshForChange } from '../calls/fresh-authentication.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
+import { takeLimitWithin } from '../calls/take-limit.ts';
 import { ApiError } from '../http/errors.ts';
 import { acceptedVersions, etag } from '../http/if-match.ts';
 import { notifyPolicyUpdate } from '../members/notify-owners.ts';
@@ -53,13 +54,13 @@ const changesBetween = (before: OrganizationSecurity, after: OrganizationSecurit
  * cannot remove the protection.
  *
  * @throws ApiError `precondition_failed`, `policy_locks_you_out`, `sign_in_method_disabled`, `step_up_required`,
- *   `reauthentication_required`
+ *   `reauthentication_required`, `rate_limited`
  */
 async function changeSecurity(call: Call, patch: SecurityPatch) {
   const { services, appId, orgId, actor } = call;
   const now = services.clock.now();
   const versions = acceptedVersions(call.request);
-  const app = patch.signInMethods ? await namedAppOf(call) : undefined;
+  const app = await namedAppOf(call);
   return mutate(call, async (tx) => {
     await requireSession(tx, call);
     const { name, security, version, unmet } = await lockSecurity(tx, appId, orgId, actor, now);
@@ -71,8 +72,12 @@ async function changeSecurity(call: Call, patch: SecurityPatch) {
     if (changes.length === 0) return { result: { security: before, version }, event: undefined };
     requireFreshForChange(call);
     // An organization can only be stricter than the app.
-    if (app && changes.includes('signInMethods')) {
+    if (changes.includes('signInMethods')) {
       for (const method of after.signInMethods ?? []) requireSignInMethod(app, method);
+    }
+    // Each change sends a mail to every owner.
+    if (!call.held.includes('SUPER_ADMIN')) {
+      await takeLimitWithin(tx, call, 'securityChangesPerOrganizationPerHour', orgId);
     }
     const changed = await storeSecurity(tx, appId, orgId, { policy: toStoredPolicy(after), actor, now });
     if (changed === undefined) throw new ApiError('policy_locks_you_out');
@@ -120,14 +125,15 @@ export const securityRoutes = [
       'for existing sessions. Other sessions see the organization without roles and permissions, and owners and ' +
       'managers cannot act in it. The session of the caller must meet both the stored policy and the new one. People ' +
       'who have a second factor must have used it within the last ten minutes. Machine users are exempt from the ' +
-      'policy, super admins are not. All owners of the organization are notified by mail. With If-Match the change ' +
+      'policy, super admins are not. All owners of the organization are notified by mail. ' +
+      'Changes by owners are limited per hour. With If-Match the change ' +
       'applies only to that version of the organization.',
     access: overOrganization('change', 'ORG_OWNER'),
     audit: 'organization.security_updated',
     params: organizationParams,
     body: updateSecurity,
     response: { status: 200, description: 'The changed policy.', body: organizationSecurity, headers: etagHeader },
-    errors: ['policy_locks_you_out', 'precondition_failed', 'sign_in_method_disabled'],
+    errors: ['policy_locks_you_out', 'precondition_failed', 'sign_in_method_disabled', 'rate_limited'],
     handler: async (call) => {
       const { security, version } = await changeSecurity(call, call.body);
       call.reply.header('etag', etag(version));

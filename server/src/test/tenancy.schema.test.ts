@@ -10,6 +10,7 @@ import { withStatus } from './world/answers.ts';
 import { organizationKey, personalKey } from './world/api-keys.ts';
 import { challenge, enrol } from './world/factors.ts';
 import { addPasskey, optionsOf, setRelyingParty } from './world/passkeys.ts';
+import { securityOf } from './world/policies.ts';
 import { createWorld, password } from './world/world.ts';
 
 const foreignKeyViolation = '23503';
@@ -78,6 +79,13 @@ async function createCode({ world, member, orgId }: Stage): Promise<void> {
   await world.call('POST', '/v1/authentication/users/me/exchange-codes', { token: member.token, body });
 }
 
+/** A notice to the owners of an organization. */
+async function changePolicy({ world, owner, orgId }: Stage): Promise<void> {
+  const { token } = await world.signIn(owner.email);
+  const body = { maxSessionHours: 100 };
+  withStatus(200, await world.call('PATCH', securityOf(orgId), { token, body }));
+}
+
 /** A sign-in whose second factor is missing. */
 async function beginSignIn({ world }: Stage): Promise<void> {
   const person = await world.person();
@@ -111,6 +119,7 @@ beforeAll(async () => {
   await createOwnOrganization(stage);
   await beginSignIn(stage);
   await createCode(stage);
+  await changePolicy(stage);
   await usePasskeys(stage);
   await requestReset(stage);
   await leaveBranding(stage);
