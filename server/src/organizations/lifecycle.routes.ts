@@ -1,4 +1,4 @@
-import { accepting, overOrganization } from '../access/access.ts';
+import { accepting, evenBelowPolicy, overOrganization } from '../access/access.ts';
 import { type Granted, readOrganization } from '../calls/decide-in-statement.ts';
 import { sql } from '../db/db.ts';
 import { mutate, mutateOrganization } from '../calls/mutate.ts';
@@ -9,6 +9,7 @@ import type { OrganizationStatus } from '../access/organization-states.ts';
 import { etagHeader, organizationParams, statusChanged } from './organizations.schema.ts';
 import { closeOrganization, deleteOrganization, setStatus } from './organizations.store.ts';
 
+/** The policy of an organization, which its owners set, must not protect it from the app. */
 const mayGovern = ['SUPER_ADMIN', 'GENERIC_MACHINE_USER'] as const;
 
 /**
@@ -34,7 +35,7 @@ const statusRoute = (verb: 'deactivate' | 'reactivate', status: OrganizationStat
     description,
     access: accepting(
       { accessToken: true, machineScope: 'organizations:write' },
-      overOrganization('govern', ...mayGovern),
+      evenBelowPolicy(overOrganization('govern', ...mayGovern)),
     ),
     decidesInStatement: 'by-own-list',
     audit: `organization.${verb}d`,
@@ -78,7 +79,7 @@ export const lifecycleRoutes = [
       'Permanently deletes the organization with its metadata, roles, memberships and invitations. Its members ' +
       'stay users of the app; users who were only invited to it are deleted. Its name becomes available again. ' +
       'Its audit events are kept.',
-    access: overOrganization('govern', 'SUPER_ADMIN'),
+    access: evenBelowPolicy(overOrganization('govern', 'SUPER_ADMIN')),
     audit: 'organization.deleted',
     params: organizationParams,
     response: { status: 204, description: 'The organization is deleted.' },

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { sql } from '../db/db.ts';
 import { untilWaiting, whileLocked } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { setOrganizationPolicy } from '../test/world/policies.ts';
 import { createWorld, type Person, problem, type World } from '../test/world/world.ts';
 
 let app: TestApp;
@@ -53,6 +54,16 @@ describe('deactivating and reactivating', () => {
       expect(problem(await set('reactivate', owner))).toBe('403 organization_inactive');
       expect((await set('reactivate', caller)).json()).toEqual({ message: 'Organization reactivated' });
     }
+  });
+
+  test('need no session that meets the policy of the organization', async () => {
+    await setOrganizationPolicy(world, orgId, { mfa: 'required', allowedFactors: ['passkey'] });
+    expect(problem(await patch(world.admin, { metadata: { plan: 'free' } }))).toBe('401 step_up_required');
+    expect(problem(await set('deactivate', owner))).toBe('403 access_denied');
+    for (const verb of ['deactivate', 'reactivate', 'deactivate'] as const) {
+      expect((await set(verb)).statusCode).toBe(200);
+    }
+    expect((await remove()).statusCode).toBe(204);
   });
 
   test('raise the version, once', async () => {

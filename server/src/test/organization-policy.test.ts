@@ -36,6 +36,10 @@ const evenBelowPolicy: ReadonlySet<string> = new Set([
   'getOrganization',
   'getOrganizationSecurity',
   'leaveOrganization',
+  // Owners cannot protect an organization from super admins.
+  'deactivateOrganization',
+  'reactivateOrganization',
+  'deleteOrganization',
   // The response has the reason. See security.test.ts for checks of other people.
   'checkPermissions',
 ]);
