@@ -6,6 +6,7 @@ import type { Tx } from '../db/db.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import type { MailToQueue } from '../email/queue-mail.ts';
 import { auditIdentity } from '../access/actor.ts';
+import { seesWholeApp } from '../access/relations.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../calls/route.ts';
 import { takeLimitWithin, tryLimitWithin } from '../calls/take-limit.ts';
@@ -44,17 +45,28 @@ export interface Granted {
 
 const roleName = (grant: Grant): string => (grant.kind === 'ROLE' ? grant.role.key : grant.kind);
 
+/** The wait that is proposed if the mailbox of a user is full for a day. */
+const fullMailboxSeconds = 3600;
+
 /**
- * Queues the mail about a new role. Limited per user and day, because an organization can grant and revoke a role
- * repeatedly to send many mails.
+ * Queues the mail about a new role. Limited per user, organization and day, because an organization can grant and
+ * revoke a role repeatedly to send many mails. People cannot grant a role without the mail. Otherwise, they could make
+ * somebody a member who does not notice it. Super admins and machine users of the app can.
+ *
+ * @throws ApiError `rate_limited`
  */
 async function tellGranted(tx: Tx, call: Call, user: User, organization: Place, grant: Grant): Promise<void> {
-  const { services } = call;
-  if ((await tryLimitWithin(tx, call, 'roleMailsPerUserPerDay', user.id)) !== undefined) return;
-  const app = await namedAppOf(call);
-  const content = { orgId: organization.id, organizationName: organization.name, role: roleName(grant) };
-  const mail = { userId: user.id, recipient: user.email, purpose: 'role_granted', content } as const;
-  await queueMailFromOthers(tx, services, app, mail);
+  const { services, actor } = call;
+  const subject = `${user.id} ${organization.id}`;
+  let wait = await tryLimitWithin(tx, call, 'roleMailsPerUserPerDay', subject);
+  if (wait === undefined) {
+    const app = await namedAppOf(call);
+    const content = { orgId: organization.id, organizationName: organization.name, role: roleName(grant) };
+    const mail = { userId: user.id, recipient: user.email, purpose: 'role_granted', content } as const;
+    if (await queueMailFromOthers(tx, services, app, mail)) return;
+    wait = fullMailboxSeconds;
+  }
+  if (!seesWholeApp(actor)) throw new ApiError('rate_limited', { retryAfterInSeconds: wait });
 }
 
 /** @returns whether the user did not have the role before */

@@ -96,24 +96,66 @@ describe('mails about roles that were granted directly', () => {
     expect(await toldTo(person)).toBe(1);
   });
 
-  test('are a few a day for one mailbox from all organizations; the roles are granted in any case', async () => {
+  const take = (person: Person, at = orgId) =>
+    world.call('PUT', `/v1/authorization/organizations/users/${person.userId}/roles`, {
+      token: world.admin.token,
+      orgId: at,
+      body: { roles: [] },
+    });
+  const rolesOf = async ({ token }: Person, at = orgId) => {
+    const me = await world.call('GET', `/v1/authentication/users/me?organizationId=${at}`, { token });
+    return me.json<{ organizations: { roles: string[] }[] }>().organizations[0]?.roles;
+  };
+  /** Uses up the mails of the organization to a person, who then has no role in it. */
+  const useUp = async (person: Person) => {
+    for (let count = 0; count < 2; count += 1) {
+      expect((await invite(person.email)).json()).toMatchObject({ message: 'Member assigned', invited: false });
+      await take(person);
+    }
+  };
+
+  test('are a few a day from one organization: further grants of people are refused', async () => {
     const person = await world.person();
-    const elsewhere = await world.organization(owner);
-    for (const at of [orgId, elsewhere, orgId, elsewhere]) {
-      expect((await invite(person.email, at)).json()).toMatchObject({ message: 'Member assigned', invited: false });
-      await world.call('PUT', `/v1/authorization/organizations/users/${person.userId}/roles`, {
-        token: owner.token,
-        orgId: at,
-        body: { roles: [] },
-      });
+    await useUp(person);
+    const before = await world.rows();
+    const refused = await invite(person.email);
+    expect(problem(refused)).toBe('429 rate_limited');
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(60);
+    expect(await world.rows()).toEqual(before);
+    expect([await rolesOf(person), await toldTo(person)]).toEqual([[], 2]);
+    app.clock.advance(dayMs / 2);
+    expect((await invite(person.email)).statusCode).toBe(201);
+    expect([await rolesOf(person), await toldTo(person)]).toEqual([['reader'], 3]);
+  });
+
+  test('are counted separately for other people and other organizations', async () => {
+    const [person, elsewhere] = [await world.person(), await world.organization(owner)];
+    await useUp(person);
+    expect((await invite(person.email, elsewhere)).statusCode).toBe(201);
+    expect([await rolesOf(person, elsewhere), await toldTo(person)]).toEqual([['reader'], 3]);
+    expect(await toldTo(await world.member(orgId))).toBe(1);
+  });
+
+  test('do not limit super admins and machine users', async () => {
+    const person = await world.person();
+    await useUp(person);
+    for (const caller of [world.admin, await world.machine()]) {
+      const body = { email: person.email, firstName: 'Jane', lastName: 'Roe', role: 'reader' };
+      expect((await world.call('POST', url('members'), { token: caller.token, body })).statusCode).toBe(201);
+      expect(await rolesOf(person)).toEqual(['reader']);
+      await take(person);
     }
     expect(await toldTo(person)).toBe(2);
-    expect((await invite(person.email)).statusCode).toBe(201);
-    const me = await world.call('GET', `/v1/authentication/users/me?organizationId=${orgId}`, { token: person.token });
-    expect(me.json()).toMatchObject({ organizations: [{ roles: ['reader'] }] });
-    expect(await toldTo(await world.member(orgId))).toBe(1);
-    app.clock.advance(dayMs / 2);
-    await invite(person.email, elsewhere);
-    expect(await toldTo(person)).toBe(3);
+  });
+
+  test('are needed by grants of people, also if the mailbox is full for a day', async () => {
+    const limits = { mailsPerMailboxPerHour: 2, mailsPerMailboxPerDay: 2 };
+    world = await createWorld(app, { settings: { limits } });
+    owner = await world.person();
+    const ids = [await world.organization(owner), await world.organization(owner)] as const;
+    const person = await world.person();
+    expect((await invite(person.email, ids[0])).statusCode).toBe(201);
+    expect(problem(await invite(person.email, ids[1]))).toBe('429 rate_limited');
+    expect(await rolesOf(person, ids[1])).toBeUndefined();
   });
 });

@@ -141,7 +141,7 @@ export const limits = {
   roleMailsPerUserPerDay: {
     count: 20,
     periodSeconds: day,
-    description: 'Mails to one user in a day about roles that were granted directly.',
+    description: 'Mails to one user in a day about roles that one organization granted directly.',
   },
 } as const satisfies Record<string, Limit>;
 
