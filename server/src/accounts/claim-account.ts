@@ -16,13 +16,24 @@ export interface Claim {
   readonly passwordHash: string | undefined;
   readonly firstName?: string | undefined;
   readonly lastName?: string | undefined;
+  /** The organization whose invitation code was presented, if the account is claimed with one. */
+  readonly invitedBy?: string | undefined;
 }
 
 /** Roles granted by accepted invitations, by organization. */
 export type GrantedInvitations = ReadonlyMap<string, readonly Grant[]>;
 
-/** One event for each organization, so that it appears in the organization's audit. */
-export function acceptanceEvents(userId: string, granted: GrantedInvitations): ChangeEvent[] {
+/**
+ * One event for each organization, so that it appears in the organization's audit. Only the event of the organization
+ * whose code was presented shows the client. Anybody can invite an address, and must not learn where its owner is.
+ *
+ * @param presented the organization whose code was presented, if any
+ */
+export function acceptanceEvents(
+  userId: string,
+  granted: GrantedInvitations,
+  presented: string | undefined,
+): ChangeEvent[] {
   const actor = { kind: 'user', id: userId } as const;
   return [...granted].map(([orgId, grants]) => ({
     action: 'invitation.accepted',
@@ -30,6 +41,7 @@ export function acceptanceEvents(userId: string, granted: GrantedInvitations): C
     actor,
     orgId,
     changes: grants.map(grantName),
+    ...(orgId !== presented && { withoutClient: true }),
   }));
 }
 
@@ -75,5 +87,5 @@ export async function claimAccount(
   const ended = await voidSignInMethods(tx, context, userId);
   await markClaimed(tx, appId, userId, { ...details, now: services.clock.now() });
   const granted = await grantInvitations(tx, services, appId, userId);
-  return [...acceptanceEvents(userId, granted), ...byUser(userId, ended)];
+  return [...acceptanceEvents(userId, granted, details.invitedBy), ...byUser(userId, ended)];
 }

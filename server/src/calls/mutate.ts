@@ -20,7 +20,10 @@ export interface ChangeEvent {
   readonly changes?: readonly string[];
   /** The actor, if the credential does not identify one: a person who signs up has no credential yet. */
   readonly actor?: { readonly kind: 'user'; readonly id: string };
-  /** Omits the client's address and user agent: after the deletion of an account only the user id is kept. */
+  /**
+   * Omits the client's address and user agent: after the deletion of an account only the user id is kept, and an
+   * organization learns nothing about the client of a call that others caused.
+   */
   readonly withoutClient?: true;
   /** The user id on whose behalf a machine user claims to act; not verified. */
   readonly claimedOnBehalfOf?: string | undefined;

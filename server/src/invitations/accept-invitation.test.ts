@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { sendPasswordResets } from '../accounts/send-password-resets.ts';
+import { runTask } from '../test/tasks.ts';
 import { createWorld, faults, password, type Person, problem, type World } from '../test/world/world.ts';
 
 const url = '/v1/authentication/users/invite';
@@ -44,6 +46,35 @@ const stored = async (userId: string) => {
 };
 const verify = async ({ userId, token }: Person, verificationCode: string) =>
   world.call('POST', '/v1/authentication/users/email/verification', { token, body: { userId, verificationCode } });
+
+describe('the audit of an organization', () => {
+  test.each<[what: string, toAccept: (code: string) => Promise<unknown>, ours: boolean]>([
+    ['whose code was presented', (code) => accept(code), true],
+    ['if the person resets the password', () => reset(), false],
+  ])('shows the client only to the organization %s', async (_, toAccept, isShown) => {
+    const elsewhere = await world.organization(await world.person());
+    await invite(elsewhere, 'owners');
+    const code = await invite();
+    await toAccept(code);
+    const eventOf = async (id: string) => {
+      const at = `/v1/authorization/organizations/${id}/audit-events?pageSize=10&action=invitation.accepted`;
+      const list = await world.call('GET', at, { token: world.admin.token });
+      return list.json<{ events: { ip: string | null; userAgent: string | null }[] }>().events;
+    };
+    const hidden = { ip: null, userAgent: null };
+    expect(await eventOf(elsewhere)).toMatchObject([hidden]);
+    expect(await eventOf(orgId)).toMatchObject([isShown ? { ip: expect.any(String) as string } : hidden]);
+  });
+
+  async function reset() {
+    await world.call('POST', '/v1/authentication/users/password/reset-request/email', { body: { email } });
+    await runTask(app, sendPasswordResets);
+    const mails = await world.mails(email);
+    const verificationCode = mails.find(({ purpose }) => purpose === 'password_reset')?.code;
+    const body = { email, verificationCode, newPassword };
+    expect((await world.call('PUT', '/v1/authentication/users/password', { body })).statusCode).toBe(200);
+  }
+});
 
 describe('accepting is refused', () => {
   test('every wrong code, address or organization gets the same response', async () => {

@@ -44,6 +44,8 @@ interface Given {
   readonly passwordHash: string;
   readonly firstName?: string | undefined;
   readonly lastName?: string | undefined;
+  /** The organization whose code was presented. */
+  readonly invitedBy: string;
 }
 
 /**
@@ -61,7 +63,7 @@ async function giveAccount(tx: Tx, call: Call, app: App, user: User, given: Give
   await patchUser(tx, appId, user.id, { firstName, lastName }, services.clock.now());
   const granted = await grantInvitations(tx, services, appId, user.id);
   const reset = { action: 'user.password_reset', target: { kind: 'user', id: user.id } } as const;
-  return [...acceptanceEvents(user.id, granted), ...byUser(user.id, [reset, ...ended])];
+  return [...acceptanceEvents(user.id, granted, given.invitedBy), ...byUser(user.id, [reset, ...ended])];
 }
 
 /** Consumes the code, accepts the invitations and starts a session. */
@@ -111,7 +113,8 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
       const names = { firstName: body.firstName, lastName: body.lastName };
       const passwordHash = await hashNewPassword(services, body.newPassword, { email, firstName, lastName });
       const started = await mutate(call, async (tx) => {
-        const { session, events } = await acceptByCode(tx, call, app, proof, { email, ...names, passwordHash });
+        const given = { email, ...names, passwordHash, invitedBy: body.orgId };
+        const { session, events } = await acceptByCode(tx, call, app, proof, given);
         const actor = { kind: 'user', id: proof.userId } as const;
         // If no invitation was left, the target of the event is the account.
         const event = events.length > 0 ? events : { target: actor, actor, orgId: body.orgId };
@@ -152,7 +155,7 @@ const acceptMine = route({
       if (!(await consumeCode(tx, appId, user.id, codeId))) throw new ApiError('code_invalid');
       await setEmailVerified(tx, appId, user.id, { claimedBy: 'mailed_code', now: services.clock.now() });
       await endCopies(tx, appId, user.id, session.id);
-      const events = acceptanceEvents(user.id, await grantInvitations(tx, services, appId, user.id));
+      const events = acceptanceEvents(user.id, await grantInvitations(tx, services, appId, user.id), body.orgId);
       const event = events.length > 0 ? events : { target: { kind: 'user', id: user.id }, orgId: body.orgId };
       return { result: { message: 'Invitation accepted' }, event };
     });
