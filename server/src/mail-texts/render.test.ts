@@ -104,6 +104,21 @@ describe.each(mailLanguages)('a name that others chose, in %s', (language) => {
     }
   });
 
+  test.each([...names, 'www.evil-login.com/verify-1@evil.example'])(
+    'makes no link in place of an address: %s',
+    (name) => {
+      const sent = ['organization_security_changed', 'email_change_requested', 'super_admin_granted'] as const;
+      for (const purpose of sent) {
+        const content = { changedBy: name, email: name, time: '2026-01-02T03:04:05.000Z', policyChanges: [] };
+        const { text, html } = render(content, { language, brandName: 'Acme' }, purpose);
+        const shown = html.replace(/<(style|head)[\s\S]*?<\/\1>/g, '').replace(/<[^>]*>/g, ' ');
+        for (const part of [text, shown]) {
+          for (const pattern of linked.slice(0, 4)) expect(part).not.toMatch(pattern);
+        }
+      }
+    },
+  );
+
   test.each(['Smith & Co. Ltd.', 'Jon Doe Inc', 'Studio 54', '24 Hours', 'شركة الأمل (٢)', 'Acme 2026', '日本。'])(
     'remains unchanged in the place of a name: %s',
     (name) => {

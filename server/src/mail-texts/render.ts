@@ -48,7 +48,7 @@ type Values = ReadonlyMap<string, string>;
 /**
  * The value of each placeholder.
  *
- * @param toName converts a name that other people chose to safe text
+ * @param toName converts a name or address that people chose to safe text
  */
 function valuesOf(
   words: Words,
@@ -66,7 +66,7 @@ function valuesOf(
     device: deviceName(device) ?? words.unknownDevice,
     address: cut(oneLine(address)),
     time: timeInWords(time, language),
-    email: cut(oneLine(email)),
+    email: toName(email),
     provider: toName(provider),
     keyName: toName(keyName),
     unlinked: toName(unlinked),
@@ -75,7 +75,7 @@ function valuesOf(
     factorName: toName(factorName),
     codesLeft,
     effectiveAt: timeInWords(effectiveAt, language),
-    changedBy: changedBy === '' ? words.anAdministrator : cut(oneLine(changedBy)),
+    changedBy: changedBy === '' ? words.anAdministrator : toName(changedBy),
   };
   return new Map(Object.entries(values));
 }

@@ -102,7 +102,7 @@ describe('recipients of security notices', () => {
 describe('the mail', () => {
   it('says what changed, by whom and when; nothing about the device and network of a colleague', async () => {
     await change({ maxSessionHours: 12, rememberDays: 3 });
-    const [text = ''] = await noticesTo(other);
+    const [text = ''] = (await noticesTo(other)).map((mail) => mail.replaceAll('\u2060', ''));
     for (const part of [
       'Jon Doe Inc',
       `Changed by: ${owner.email}`,
@@ -132,7 +132,7 @@ describe('the mail', () => {
     await change({ maxSessionHours: 12 }, world.admin);
     const [text = ''] = await noticesTo(other);
     expect(text).toContain('Changed by: an administrator');
-    expect(text).not.toContain(world.admin.email);
+    expect(text.replaceAll('\u2060', '')).not.toContain(world.admin.email);
     expect(text).not.toContain('not-me#');
     expect(await notified()).toEqual([owner.email, other.email].toSorted());
   });
