@@ -627,7 +627,11 @@ export type AppSettings = {
          */
         organizationsPerUserPerDay: number;
         /**
-         * Mails to one user in a day about roles that were granted directly.
+         * Changes of the security policy of one organization by its owners in an hour.
+         */
+        securityChangesPerOrganizationPerHour: number;
+        /**
+         * Mails to one user in a day about roles that one organization granted directly.
          */
         roleMailsPerUserPerDay: number;
     };
@@ -1342,7 +1346,11 @@ export type CreateAppRequest = {
              */
             organizationsPerUserPerDay?: number;
             /**
-             * Mails to one user in a day about roles that were granted directly.
+             * Changes of the security policy of one organization by its owners in an hour.
+             */
+            securityChangesPerOrganizationPerHour?: number;
+            /**
+             * Mails to one user in a day about roles that one organization granted directly.
              */
             roleMailsPerUserPerDay?: number;
         };
@@ -3288,6 +3296,10 @@ export type Membership = {
      */
     permissions: Array<string>;
     /**
+     * Present if `permissions` is empty because the permissions of all organizations are larger than 1 MiB. Use the permission check, and never allow everything.
+     */
+    permissionsTruncated?: true;
+    /**
      * Present if the organization has a security policy that the session does not meet. The organization is then shown without roles and permissions. Re-authenticate, for example with a second factor.
      */
     stepUpRequired?: {
@@ -5061,7 +5073,11 @@ export type UpdateAppRequest = {
              */
             organizationsPerUserPerDay?: number;
             /**
-             * Mails to one user in a day about roles that were granted directly.
+             * Changes of the security policy of one organization by its owners in an hour.
+             */
+            securityChangesPerOrganizationPerHour?: number;
+            /**
+             * Mails to one user in a day about roles that one organization granted directly.
              */
             roleMailsPerUserPerDay?: number;
         };
@@ -5358,7 +5374,11 @@ export type UpdateAppSettingsRequest = {
          */
         organizationsPerUserPerDay?: number;
         /**
-         * Mails to one user in a day about roles that were granted directly.
+         * Changes of the security policy of one organization by its owners in an hour.
+         */
+        securityChangesPerOrganizationPerHour?: number;
+        /**
+         * Mails to one user in a day about roles that one organization granted directly.
          */
         roleMailsPerUserPerDay?: number;
     };
@@ -9659,6 +9679,10 @@ export type UpdateOrganizationSecurityErrors = {
      * The body has another type than this operation accepts.
      */
     415: Problem;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: Problem;
     /**
      * The service failed.
      */

@@ -5,7 +5,7 @@ import type { Actor } from '../access/actor.ts';
 import { stepUpField, type StepUpRequired, unmetBy, type UnmetPolicy } from '../access/organization-policy.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
 import { inOrganizationOf } from '../access/relations.ts';
-import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
+import { effectiveRoles, effectiveSize, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
 import { countInOrganization } from '../counts.ts';
 import { indexMember } from '../search/member-search.store.ts';
 
@@ -35,12 +35,21 @@ export interface Membership {
   readonly roles: string[];
   readonly managerRoles: ManagerRole[];
   readonly permissions: string[];
+  /** True if the permissions are omitted, because those of all memberships are too large. */
+  readonly permissionsTruncated?: true;
   /** The authentication that the session needs. Present if it does not meet the policy of the organization. */
   readonly stepUpRequired?: StepUpRequired;
 }
 
 /** Maximum number of memberships in a response of introspection. */
 export const membershipsShown = 100;
+
+/**
+ * Maximum size of the permissions in a response of introspection, in bytes. Anybody can make a person a member of an
+ * organization with large roles. The smallest memberships are shown first, so that such an organization does not hide
+ * the permissions of others. One organization within the limits of roles fits, even if the permissions count twice.
+ */
+const permissionsShownBytes = 1024 * 1024;
 
 export const toManagerRoles = (row: { is_owner: boolean; is_manager: boolean }): ManagerRole[] => [
   ...(row.is_owner ? (['ORG_OWNER'] as const) : []),
@@ -56,6 +65,8 @@ export interface MembershipJson {
   readonly is_manager: boolean;
   readonly roles: string[];
   readonly permissions: string[];
+  /** Whether the permissions are shown. */
+  readonly fits: boolean;
   /** The policy of the organization, if the session of the caller does not meet it. */
   readonly unmet: UnmetPolicy | null;
 }
@@ -84,14 +95,21 @@ export const membershipsAsJson = (
 ): Sql => sql`
   (SELECT COALESCE(json_agg(membership ORDER BY membership.id::bigint), '[]') FROM (
     SELECT o.id::text, o.name, o.status, m.is_owner AND ${isInForce} AS is_owner,
-      m.is_manager AND ${isInForce} AS is_manager, effective.keys AS roles, effective.permissions,
+      m.is_manager AND ${isInForce} AS is_manager, effective.keys AS roles, effective.permissions, shown.fits,
       ${unmetInForce(asker, now)} AS unmet
-    FROM ${membershipsOf(appId)}
-    LEFT JOIN LATERAL (${effectiveRoles(appId)}) AS effective ON true
-    WHERE m.app_id = ${appId} AND m.user_id = ${userId} ${orgId === undefined ? empty : sql`AND m.org_id = ${orgId}`}
-      ${inOrganizationOf(asker, sql`m.org_id`)}
-    ORDER BY m.org_id
-    LIMIT ${membershipsShown + 1}) AS membership)`;
+    FROM (
+      SELECT page.org_id, sum(page.bytes) OVER (ORDER BY page.bytes, page.org_id) <= ${permissionsShownBytes} AS fits
+      FROM (
+        SELECT m.org_id, size.bytes
+        FROM ${membershipsOf(appId)}
+        LEFT JOIN LATERAL (${effectiveSize(appId)}) AS size ON true
+        WHERE m.app_id = ${appId} AND m.user_id = ${userId}
+          ${orgId === undefined ? empty : sql`AND m.org_id = ${orgId}`}
+          ${inOrganizationOf(asker, sql`m.org_id`)}
+        ORDER BY m.org_id
+        LIMIT ${membershipsShown + 1}) AS page) AS shown
+    JOIN ${membershipsOf(appId)} ON m.app_id = ${appId} AND m.org_id = shown.org_id AND m.user_id = ${userId}
+    LEFT JOIN LATERAL (${effectiveRoles(appId, sql`shown.fits`)}) AS effective ON true) AS membership)`;
 
 export const toMembership = (row: MembershipJson): Membership => ({
   id: row.id,
@@ -100,6 +118,7 @@ export const toMembership = (row: MembershipJson): Membership => ({
   roles: row.unmet ? [] : row.roles,
   managerRoles: row.unmet ? [] : toManagerRoles(row),
   permissions: row.unmet ? [] : row.permissions,
+  ...(!row.fits && !row.unmet && { permissionsTruncated: true }),
   ...stepUpField(row.unmet),
 });
 

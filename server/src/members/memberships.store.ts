@@ -4,7 +4,7 @@ import type { OrganizationStatus } from '../access/organization-states.ts';
 import { inOrganizationOf } from '../access/relations.ts';
 import type { UnmetPolicy } from '../access/organization-policy.ts';
 import { unmetInForce } from './members.store.ts';
-import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
+import { effectiveRoleKeys, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
 
 /** A membership of one user; `id` is the organization id, by which the list is ordered. */
 export interface MembershipRow {
@@ -54,5 +54,5 @@ export const membershipsPage = (appId: string, whose: Whose, continuation: Sql):
     page.is_manager AND ${isInForce} AS is_manager,
     effective.keys AS roles, ${unmetInForce(whose.actor, whose.now)} AS unmet
   FROM page JOIN ${membershipsOf(appId)} ON m.app_id = ${appId} AND m.org_id = page.org_id AND m.user_id = page.user_id
-  LEFT JOIN LATERAL (${effectiveRoles(appId)}) AS effective ON true
+  LEFT JOIN LATERAL (${effectiveRoleKeys(appId)}) AS effective ON true
   ORDER BY o.id`;

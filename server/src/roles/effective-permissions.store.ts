@@ -9,6 +9,7 @@ import {
 } from '../access/organization-policy.ts';
 import { type Asker, heldByAsker, type OrganizationRelation } from '../access/relations.ts';
 import { statusesInForce } from '../access/organization-states.ts';
+import { permissionBytes } from './roles.store.ts';
 import { restrictionOf } from '../sessions/sessions.store.ts';
 
 /**
@@ -50,11 +51,24 @@ const rolesInForce = (appId: string | Sql): Sql => sql`
   WHERE r.app_id = ${appId} AND r.scope_id IN (0, m.org_id) AND m.is_owner AND ${isInForce}
     AND ${ownersHoldAll(appId)}`;
 
-/** One row, for a LATERAL join: the `keys` of the effective roles, and all their `permissions`. */
-export const effectiveRoles = (appId: string | Sql): Sql => sql`
+/** One row, for a LATERAL join: the `keys` of the effective roles. */
+export const effectiveRoleKeys = (appId: string | Sql): Sql => sql`
+  SELECT COALESCE(array_agg(DISTINCT r.key COLLATE "C") FILTER (WHERE r.is_held), '{}') AS keys
+  FROM (${rolesInForce(appId)}) AS r`;
+
+/** One row, for a LATERAL join: the size of the `permissions` of the effective roles, in `bytes`. */
+export const effectiveSize = (appId: string | Sql): Sql => sql`
+  SELECT COALESCE(sum(${permissionBytes}), 0) AS bytes FROM (${rolesInForce(appId)}) AS r`;
+
+/**
+ * One row, for a LATERAL join: the `keys` of the effective roles, and all their `permissions`.
+ *
+ * @param condition without it, the permissions are empty
+ */
+export const effectiveRoles = (appId: string | Sql, condition: Sql = sql`true`): Sql => sql`
   SELECT COALESCE(array_agg(DISTINCT r.key COLLATE "C") FILTER (WHERE r.is_held), '{}') AS keys,
     COALESCE(array_agg(DISTINCT permission COLLATE "C") FILTER (WHERE permission IS NOT NULL), '{}') AS permissions
-  FROM (${rolesInForce(appId)}) AS r LEFT JOIN LATERAL unnest(r.permissions) AS permission ON true`;
+  FROM (${rolesInForce(appId)}) AS r LEFT JOIN LATERAL unnest(r.permissions) AS permission ON ${condition}`;
 
 /** Why a permission is not granted. */
 export type RefusalReason =

@@ -192,3 +192,46 @@ describe('organizations of introspection', () => {
     expect(await organizations(person, '?organizationId=101')).toMatchObject([{ id: '101' }]);
   });
 });
+
+describe('permissions of many large roles', () => {
+  const sizes = [10, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500, 500] as const;
+
+  test('are shown up to 1 MiB in all, those of the smallest organizations first', async () => {
+    const person = await world.person();
+    const ids: string[] = [];
+    for (const count of sizes.toReversed()) {
+      const id = await world.organization(await world.person());
+      const names = Array.from({ length: count }, (_, index) => `${index}`.padEnd(200, '-'));
+      const role = { key: 'large', displayName: 'Large', allowedPermissions: names };
+      const { token } = world.admin;
+      await world.call('PUT', `/v1/authorization/organizations/${id}/roles`, { token, body: { roles: [role] } });
+      const body = { roles: ['large'] };
+      await world.call('POST', `/v1/authorization/organizations/users/${person.userId}`, { token, orgId: id, body });
+      ids.push(id);
+    }
+    const get = async (query: string) => {
+      const response = await world.call('GET', `/v1/authentication/users/me?${query}`, { token: person.token });
+      return response.json<{ organizations: Shown[] }>().organizations;
+    };
+    const all = await get('includeOrganizations=true');
+    expect(all.map(({ id }) => id)).toEqual(ids);
+    expect(all.map(({ roles }) => roles)).toEqual(ids.map(() => ['large']));
+    const shown = all.map(({ permissions }) => permissions.length);
+    expect(shown).toEqual([...Array<number>(10).fill(500), 0, 0, 10]);
+    expect(all.map(({ permissionsTruncated = false }) => permissionsTruncated)).toEqual(
+      shown.map((count) => count === 0),
+    );
+    for (const id of ids) {
+      const [one] = await get(`organizationId=${id}`);
+      expect(one).toMatchObject({ id, permissions: { length: id === ids.at(-1) ? 10 : 500 } });
+      expect(one).not.toHaveProperty('permissionsTruncated');
+    }
+  });
+
+  interface Shown {
+    readonly id: string;
+    readonly roles: string[];
+    readonly permissions: string[];
+    readonly permissionsTruncated?: true;
+  }
+});

@@ -111,6 +111,15 @@ export const membership = z
     permissions: z
       .array(z.string())
       .meta({ description: 'Permissions that the roles give.', examples: [['documents:write']] }),
+    permissionsTruncated: z
+      .literal(true)
+      .optional()
+      .meta({
+        description:
+          'Present if `permissions` is empty because the permissions of all organizations are larger than 1 MiB. Use ' +
+          'the permission check, and never allow everything.',
+        examples: [true],
+      }),
     stepUpRequired,
   })
   .meta({ id: 'Membership', description: 'The roles of a user in an organization.' });
