@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../config.ts';
 import type { Services } from './services.ts';
+import { bearerToken } from '../http/credential.ts';
 import { ApiError } from '../http/errors.ts';
 import { isLoopback } from '../http/loopback.ts';
 
@@ -43,6 +44,18 @@ export function logRefusedOrigin(request: FastifyRequest, check: 'cors' | 'csrf'
 function refuse(request: FastifyRequest): never {
   logRefusedOrigin(request, 'csrf');
   throw new ApiError('origin_not_allowed');
+}
+
+/**
+ * Refuses calls with cookies that a page of another origin caused, even if the app allows the origin. For operations
+ * whose response would make the session portable: scripts cannot read the session cookie.
+ *
+ * @throws ApiError `origin_not_allowed`
+ */
+export function requireOwnOrigin({ config }: Services, request: FastifyRequest): void {
+  const { origin } = request.headers;
+  if (origin === undefined || bearerToken(request) !== undefined || isOwnOrigin(config, origin)) return;
+  refuse(request);
 }
 
 /**

@@ -5,6 +5,7 @@ import { checkRedirectUrl } from '../apps/url-template.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
 import type { Tx } from '../db/db.ts';
+import { requireOwnOrigin } from '../calls/origin.ts';
 import { takeLimit } from '../calls/take-limit.ts';
 import { ApiError } from '../http/errors.ts';
 import { isVerifierOf, newSecret, sha256 } from '../keys/secrets.ts';
@@ -60,7 +61,8 @@ export const exchangeRoutes = [
       'Creates a code for a product on another site, which does not get the session cookie. The hosted pages make ' +
       'this call after a sign-in and add the code to `returnTo`. The product exchanges it with `POST ' +
       '…/users/sessions/exchange`. The code can be used once, within a minute. It becomes invalid if the session of ' +
-      'the caller ends, and the session that the product got ends, too. With `organizationId`, an organization of ' +
+      'the caller ends, and the session that the product got ends, too. With the session cookie, only pages of the ' +
+      'service can make this call, not those of `allowedOrigins`. With `organizationId`, an organization of ' +
       'the caller, the product learns which one the person has chosen.',
     access: overApp('SESSION_OWNER'),
     audit: noAudit('The exchange of the code writes the event of the new session.'),
@@ -68,6 +70,7 @@ export const exchangeRoutes = [
     body: createExchangeCode,
     response: { status: 201, description: 'The code.', body: exchangeCodeCreated },
     errors: ['redirect_url_not_allowed', 'organization_not_found', 'rate_limited'],
+    authorize: ({ services, request }) => requireOwnOrigin(services, request),
     handler: async (call) => {
       const { services, appId, actor, body } = call;
       checkRedirectUrl(call, await namedAppOf(call), body.returnTo);

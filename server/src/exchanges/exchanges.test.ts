@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, aroundEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
@@ -47,6 +47,45 @@ const exchange = (code: string, body: object = {}, from = world) =>
   });
 
 const me = (token: string) => world.call('GET', '/v1/authentication/users/me', { token });
+
+describe('creating a code with the session cookie', () => {
+  const allowed = 'https://spa.example';
+  const createWith = (headers: Record<string, string>) =>
+    world.call('POST', '/v1/authentication/users/me/exchange-codes', {
+      headers,
+      body: { returnTo: target, codeChallenge },
+    });
+  const cookie = () => `session-token=${person.token}`;
+
+  beforeEach(async () => {
+    await db.query(sql`
+      UPDATE apps SET settings = settings || ${JSON.stringify({ allowedOrigins: [allowed] })}::jsonb
+      WHERE id = ${world.appId}`);
+  });
+
+  it.each([
+    ['an allowed origin', { origin: allowed }],
+    ['a foreign origin', { origin: 'https://evil.example' }],
+    ['an unknown origin', { origin: 'null' }],
+    ['another site', { 'sec-fetch-site': 'cross-site' }],
+  ])('is refused to pages of %s', async (_, headers) => {
+    expect(problem(await createWith({ cookie: cookie(), ...headers }))).toBe('403 origin_not_allowed');
+  });
+
+  it('is for pages of the service and for callers that are no browsers', async () => {
+    const origin = test.services.config.publicUrl;
+    for (const headers of [{ origin }, { 'sec-fetch-site': 'same-origin' }, {}]) {
+      expect((await createWith({ cookie: cookie(), ...headers })).statusCode).toBe(201);
+    }
+  });
+
+  it('is possible for pages of an allowed origin that have the token', async () => {
+    const authorization = `Bearer ${person.token}`;
+    for (const more of [{}, { cookie: cookie() }]) {
+      expect((await createWith({ authorization, origin: allowed, ...more })).statusCode).toBe(201);
+    }
+  });
+});
 
 describe('a code', () => {
   it.each([
