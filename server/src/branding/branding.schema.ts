@@ -21,6 +21,7 @@ const color = (what: string, example: string) =>
     .nullable()
     .meta({ description: what, examples: [example] });
 
+/** Browsers also read `https:acme.example` as an absolute URL; people would not recognize it as one. */
 const link = (what: string, example: string) =>
   oneLineText({ max: 2000 })
     .refine(
@@ -29,8 +30,9 @@ const link = (what: string, example: string) =>
         const { protocol, username, password } = new URL(value);
         return protocol === 'https:' && username === '' && password === '';
       },
-      { error: 'Must be an https URL without user info.' },
+      { error: 'Must be an https URL without user info.', abort: true },
     )
+    .refine((value) => /^https:\/\//i.test(value), { error: 'Must begin with https://.' })
     .nullable()
     .meta({ description: what, examples: [example] });
 

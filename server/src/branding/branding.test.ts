@@ -60,6 +60,8 @@ describe('a change is refused', () => {
     ['with a link that holds data', { privacyUrl: 'data:text/html,x' }, '/body/privacyUrl'],
     ['with a link without encryption', { supportUrl: 'http://acme.example' }, '/body/supportUrl'],
     ['with a link with a user', { termsUrl: 'https://bank.example@evil.example/' }, '/body/termsUrl'],
+    ['with a link without slashes', { termsUrl: 'https:acme.example' }, '/body/termsUrl'],
+    ['with a link with one slash', { termsUrl: 'https:/acme.example' }, '/body/termsUrl'],
     ['with a link with a tab', { termsUrl: 'https://acme.example/\tx' }, '/body/termsUrl'],
     ['with a method twice', { methods: ['password', 'password'] }, '/body/methods'],
     ['with no method', { methods: [] }, '/body/methods'],

@@ -69,6 +69,8 @@ describe('a change is refused', () => {
     ['with a long text', { texts: { 'en.footer': 'a'.repeat(501) } }, '/body/texts/en.footer'],
     ['with a link that is a script', { termsUrl: 'javascript:alert(1)' }, '/body/termsUrl'],
     ['with a link with a user', { termsUrl: 'https://bank.example@evil.example/' }, '/body/termsUrl'],
+    ['with a link without slashes', { termsUrl: 'https:acme.example' }, '/body/termsUrl'],
+    ['with a link with one slash', { termsUrl: 'https:/acme.example' }, '/body/termsUrl'],
     ['with a permission that is no boolean', { textsAllowed: null }, '/body/textsAllowed'],
   ])('a change %s is refused, and nothing changes', async (_, body, pointer) => {
     const before = await digestOfEverything(db);
