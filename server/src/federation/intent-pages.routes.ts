@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { serialize } from 'cookie';
 import { z } from 'zod';
 import { publicAccess } from '../access/access.ts';
-import { cookieValue } from '../http/credential.ts';
+import { deploymentCookieOf } from '../http/credential.ts';
 import { ApiError } from '../http/errors.ts';
 import { id as idSchema } from '../http/fields.ts';
 import { type Call, route } from '../calls/route.ts';
@@ -26,17 +26,20 @@ const anyQuery = z.looseObject({});
 const newRandom = (): string => randomBytes(32).toString('base64url');
 
 /**
- * Cookie that binds intents to a browser. All intents share one value, so that two tabs do not overwrite each other.
+ * Cookie that binds intents to a browser. All intents share one value, so that two tabs do not overwrite each other. On
+ * https, browsers must send the cookie with the prefix `__Host-`, because a sibling domain can set the documented one.
  */
-function browserSecretOf({ request }: Call): string | undefined {
-  const value = cookieValue(request, cookieName);
+function browserSecretOf({ request, services }: Call): string | undefined {
+  const value = deploymentCookieOf(request, cookieName, services.config.publicUrl);
   return value !== undefined && cookieValuePattern.test(value) ? value : undefined;
 }
 
 function setBrowserSecret({ services, reply }: Call, value: string): void {
   const secure = services.config.publicUrl.startsWith('https:');
-  const options = { httpOnly: true, sameSite: 'lax', path: '/idps', secure, maxAge: intentLifeMs / 1000 } as const;
-  reply.header('set-cookie', serialize(cookieName, value, options));
+  const options = { httpOnly: true, sameSite: 'lax', secure, maxAge: intentLifeMs / 1000 } as const;
+  const documented = serialize(cookieName, value, { ...options, path: '/idps' });
+  const ofHost = serialize(`__Host-${cookieName}`, value, { ...options, path: '/' });
+  reply.header('set-cookie', secure ? [documented, ofHost] : documented);
 }
 
 async function redirect({ reply }: Call, to: string): Promise<void> {

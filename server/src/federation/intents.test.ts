@@ -178,11 +178,31 @@ describe('the start page', () => {
     expect(await comeBack(world, browser, second)).toHaveProperty('intentToken');
   });
 
+  it('uses the cookie with the prefix `__Host-` on https: a sibling domain can set the documented one', async () => {
+    const secure = await buildTestApp({ db: app.db, clock: app.clock, env: { PUBLIC_URL: 'https://iam.example.com' } });
+    const { authUrl } = await createIntent(world, idpId);
+    const start = async (cookie: string, more: Record<string, string> = {}) => {
+      const headers = { cookie, ...more };
+      const response = await secure.app.inject({ method: 'GET', url: new URL(authUrl).pathname, headers });
+      return [response.headers['set-cookie'] ?? []].flat();
+    };
+    const [planted, own] = ['p', 'o'].map((letter) => `gh_i_${letter.repeat(43)}`);
+    const browserHeaders = { 'sec-fetch-site': 'none' };
+    const [documented, ofHost] = await start(`idp-intent=${planted}; __Host-idp-intent=${own}`, browserHeaders);
+    expect(documented).toBe(`idp-intent=${own}; Max-Age=600; Path=/idps; HttpOnly; Secure; SameSite=Lax`);
+    expect(ofHost).toBe(`__Host-idp-intent=${own}; Max-Age=600; Path=/; HttpOnly; Secure; SameSite=Lax`);
+    // The intent is bound to the own cookie now.
+    expect(await start(`idp-intent=${own}`, browserHeaders)).toEqual([]);
+    expect(await start(`idp-intent=${planted}`)).toEqual([]);
+    expect(await start(`idp-intent=${own}`)).toEqual([documented, ofHost]);
+    await secure.app.close();
+  });
+
   it('marks the cookie as secure on https', async () => {
     const secure = await buildTestApp({ db: app.db, clock: app.clock, env: { PUBLIC_URL: 'https://iam.example.com' } });
     const { authUrl } = await createIntent(world, idpId);
     const response = await secure.app.inject({ method: 'GET', url: new URL(authUrl).pathname });
-    expect(response.headers['set-cookie']).toMatch(/; Secure/);
+    for (const cookie of [response.headers['set-cookie'] ?? []].flat()) expect(cookie).toMatch(/; Secure/);
     expect(new URL(String(response.headers.location)).searchParams.get('redirect_uri')).toBe(
       'https://iam.example.com/idps/callback',
     );

@@ -96,6 +96,17 @@ export function cookieOf(
   return cookieValue(request, shared);
 }
 
+/**
+ * A secret that belongs to no app, with the precedence of {@link cookieOf}.
+ *
+ * @param name the documented name; the other one has the prefix `__Host-`
+ */
+export function deploymentCookieOf(request: FastifyRequest, name: string, publicUrl: string): string | undefined {
+  const value = cookieValue(request, `__Host-${name}`);
+  if (value !== undefined || (publicUrl.startsWith('https:') && isOfBrowser(request))) return value;
+  return cookieValue(request, name);
+}
+
 /** The credential of the caller. A Bearer token takes precedence over cookies. */
 export function presentedCredential(
   request: FastifyRequest,
