@@ -93,7 +93,8 @@ async function signUp(): Promise<{ userId: string; sessionToken: string }> {
 async function liveALittle(): Promise<{ userId: string; sessionToken: string }> {
   const users = '/v1/authentication/users';
   const made = await signUp();
-  const { userId, sessionToken: token } = made;
+  const { userId } = made;
+  let token = made.sessionToken;
   const orgId = await world.organization(await world.person());
   const invitee = { email, firstName: 'Zeldafirst', lastName: 'Quuxlast' };
   const organization = `/v1/authorization/organizations/${orgId}`;
@@ -106,6 +107,10 @@ async function liveALittle(): Promise<{ userId: string; sessionToken: string }> 
   const roles = `/v1/authorization/organizations/users/${userId}`;
   await world.call('POST', roles, { token: admin, orgId, body: { roles: ['reader'] } });
   await world.call('POST', `${organization}/managers`, { token: admin, body: invitee });
+  await world.call('POST', '/v1/authorization/super-admins', { token: admin, body: { email } });
+  // The promotion ends all sessions and forgets all devices.
+  const signedIn = await call('POST', `${users}/sessions`, undefined, { email, password });
+  token = signedIn.json<{ sessionToken: string }>().sessionToken;
   const body = { firstName: 'Some', lastName: 'Body', email: 'somebody@else.example', role: 'reader' };
   await world.call('POST', `${organization}/members`, { token, headers: { 'idempotency-key': 'once' }, body });
   await call('POST', `${users}/sessions`, undefined, { email, password });
@@ -122,7 +127,6 @@ async function liveALittle(): Promise<{ userId: string; sessionToken: string }> 
   await call('PUT', `${users}/${userId}/password`, token, { currentPassword: 'wrong', newPassword: password });
   await call('POST', `${users}/me/email`, token, { newEmail, currentPassword: password });
   await call('GET', `/v1/authorization/organizations/${orgId}?includeMetadata=true`, token);
-  await world.call('POST', '/v1/authorization/super-admins', { token: admin, body: { email } });
   await personalKey(world, { token }, orgId, { name: 'laptop of Zeldafirst' });
   await beginByMail(world, { token });
   await enrol(world, { token });
@@ -143,7 +147,7 @@ async function liveALittle(): Promise<{ userId: string; sessionToken: string }> 
     UPDATE organization_machine_secrets SET created_by_user_id = ${userId}
     WHERE app_id = ${world.appId} AND id = ${secretId}`);
   await linkIdentity(userId);
-  return made;
+  return { userId, sessionToken: token };
 }
 
 /** Links an identity as a sign-in at a provider would. */

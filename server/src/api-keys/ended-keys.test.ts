@@ -178,6 +178,7 @@ describe('a key that a super admin created in an organization', () => {
   beforeEach(async () => {
     former = await world.person();
     await promote(former);
+    former = await world.signIn(former.email);
     key = await organizationKey(world, former, orgId, { name: 'migration' });
     expect([await makerOf(key), await isActive(key)]).toEqual([{ kind: 'user', id: former.userId }, true]);
   });

@@ -317,7 +317,7 @@ test('a key of a super admin who is no member ends with their rights', async () 
   const second = await world.person();
   await ok(201, 'POST', '/v1/authorization/super-admins', { token: admin(), body: { email: second.email } });
   const { orgId } = await scene();
-  const key = await organizationKey(world, second, orgId);
+  const key = await organizationKey(world, await world.signIn(second.email), orgId);
   expect(await say(key)).toMatchObject({ permissions: reader });
   await ok(204, 'DELETE', `/v1/authorization/super-admins/${second.userId}`, { token: admin() });
   expect(await say(key)).toEqual(inactive);

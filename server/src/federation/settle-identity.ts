@@ -13,7 +13,7 @@ import { claimAccount } from '../accounts/claim-account.ts';
 import { emailKey } from '../http/email-address.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
-import { readStanding } from '../users/super-admins.store.ts';
+import { isInvitedAsSuperAdmin, readStanding } from '../users/super-admins.store.ts';
 import { lockUser, type User } from '../users/users.store.ts';
 import {
   hasOtherSubject,
@@ -125,7 +125,9 @@ async function settleByEmail(tx: Tx, call: Call, app: App, arrival: Arrival): Pr
   const { user, isNew: isNewUser } = await lockOrInsertUser(tx, call, arrival, refusal);
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive', { about: { target: actorOf(user.id) } });
   const { isSuperAdmin } = await readStanding(tx, appId, user.id);
-  if (isSuperAdmin) throw new ApiError('idp_link_required', { about });
+  // The provider vouches for the address only to sign in as a user. A pending invitation needs the mailed code.
+  const isInvited = await isInvitedAsSuperAdmin(tx, appId, user.id, call.services.clock.now());
+  if (isSuperAdmin || isInvited) throw new ApiError('idp_link_required', { about });
   const accepted = user.isEmailClaimed ? [] : await claimByProvider(tx, call, user, arrival);
   // The user already has another identity of this provider, so the mailbox may belong to someone else now.
   if (await hasOtherSubject(tx, appId, user.id, arrival)) throw new ApiError('idp_link_required', { about });

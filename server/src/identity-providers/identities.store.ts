@@ -82,6 +82,21 @@ export async function hasOtherSubject(
   return rows.length > 0;
 }
 
+/**
+ * Whether the administrator of a provider could have signed in as a locked user: the provider has claimed the account,
+ * or a provider other than Google is linked. Google verifies addresses itself.
+ */
+export async function isOpenToProvider(tx: Tx, appId: string, userId: string): Promise<boolean> {
+  const rows = await tx.query(sql`
+    SELECT 1 FROM users WHERE app_id = ${appId} AND id = ${userId} AND claimed_by = 'provider'
+    UNION ALL
+    SELECT 1 FROM identities i
+    JOIN identity_providers p ON p.app_id = ${appId} AND p.id = i.idp_id AND p.type <> 'google'
+    WHERE i.app_id = ${appId} AND i.user_id = ${userId}
+    LIMIT 1`);
+  return rows.length > 0;
+}
+
 /** Unlinks all identities of a user. */
 export async function deleteIdentities(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`DELETE FROM identities WHERE app_id = ${appId} AND user_id = ${userId}`);

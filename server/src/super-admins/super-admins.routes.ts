@@ -7,7 +7,7 @@ import { sql } from '../db/db.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import { accepting, overApp, overUser } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { mutate } from '../calls/mutate.ts';
+import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import { readPage } from '../lists/pagination.ts';
 import { type Call, route } from '../calls/route.ts';
 import { lockOrInsertUser } from '../users/lock-or-insert-user.ts';
@@ -25,6 +25,8 @@ import {
   type SuperAdminRow,
   superAdminsOf,
 } from '../users/super-admins.store.ts';
+import { isOpenToProvider } from '../identity-providers/identities.store.ts';
+import { makeSuperAdmin } from '../accounts/accept-super-admin.ts';
 import { mailSuperAdminInvitation } from '../accounts/mail-super-admin-invitation.ts';
 import { notifySuperAdmins } from '../accounts/notify-super-admins.ts';
 import { endSecretsOfFormerOwner } from '../organization-machine-users/former-owners.ts';
@@ -59,17 +61,20 @@ async function invite(tx: Tx, call: Call, user: User, { email, urlTemplate }: In
   await queueMailFromOthers(tx, services, app, mail, { usefulMs: lifeMs, replaces: true });
 }
 
-/** @returns what changed; nothing for a user who is already a super admin */
-async function grantOrInvite(tx: Tx, call: Call, user: User, invitee: Invitee): Promise<string[]> {
+/** Whether only the owner of the mailbox can have signed in to an account, so that it needs no invitation. */
+const isOwnersAlone = async (tx: Tx, { appId }: Call, user: User): Promise<boolean> =>
+  user.state === 'ACTIVE' && user.isEmailClaimed && !(await isOpenToProvider(tx, appId, user.id));
+
+/** @returns the events; none for a user who is already a super admin */
+async function grantOrInvite(tx: Tx, call: Call, user: User, invitee: Invitee): Promise<ChangeEvent[]> {
+  const target = { kind: 'user', id: user.id } as const;
   const { isSuperAdmin } = await readStanding(tx, call.appId, user.id);
   if (isSuperAdmin) return [];
-  if (user.state !== 'ACTIVE' || !user.isEmailClaimed) {
-    await invite(tx, call, user, invitee);
-    return ['invited'];
+  if (await isOwnersAlone(tx, call, user)) {
+    return [{ target, changes: ['superAdmin'] }, ...(await makeSuperAdmin(tx, call, user))];
   }
-  await setSuperAdmin(tx, call.appId, user.id, true, call.services.clock.now());
-  await notifySuperAdmins(tx, call, 'super_admin_granted', user.email);
-  return ['superAdmin'];
+  await invite(tx, call, user, invitee);
+  return [{ target, changes: ['invited'] }];
 }
 
 export const superAdminRoutes = [
@@ -106,9 +111,10 @@ export const superAdminRoutes = [
     summary: 'Add a super admin',
     description:
       'An active user whose account is claimed becomes a super admin at once. Any other address gets a ' +
-      'mail with a code. Setting a password with the code (`PUT …/users/password`) within 7 days claims ' +
-      'the account and makes the user a super admin. Repeating the call sends another code. All super ' +
-      'admins get a mail about a new super admin.',
+      'mail with a code, also an account that an identity provider other than Google has claimed or is linked to. ' +
+      'Setting a password with the code (`PUT …/users/password`) within 7 days claims ' +
+      'the account and makes the user a super admin. Repeating the call sends another code. All sessions of a new ' +
+      'super admin end, and all identity providers are unlinked. All super admins get a mail about a new super admin.',
     access: overApp('SUPER_ADMIN'),
     audit: 'super_admin.granted',
     idempotency: 'kept',
@@ -125,11 +131,10 @@ export const superAdminRoutes = [
         if (user.state === 'INACTIVE') {
           throw new ApiError('user_not_active', { detail: 'The user of this address is deactivated.' });
         }
-        const changes = await grantOrInvite(tx, call, user, { email, urlTemplate });
-        const invited = changes.includes('invited');
+        const events = await grantOrInvite(tx, call, user, { email, urlTemplate });
+        const invited = events[0]?.changes?.includes('invited') ?? false;
         const result = { message: `Super admin ${invited ? 'invited' : 'assigned'}`, userId: user.id, invited };
-        const event = { target: { kind: 'user', id: user.id }, changes };
-        return { result, event: changes.length > 0 ? event : undefined };
+        return { result, event: events.length > 0 ? events : undefined };
       });
     },
   }),
