@@ -5,6 +5,8 @@ import type { Principal } from '../access/access.ts';
 import type { OrganizationRelation } from '../access/relations.ts';
 import { decideByRelation } from './decide-access.ts';
 import { accessOverOrganization, decisionOver, granted, type Granted } from './decide-in-statement.ts';
+import { requireStanding } from '../access/require-standing.ts';
+import { isGrant } from './fresh-authentication.ts';
 import { auditIdentity } from '../access/actor.ts';
 import type { AuditAction, Call } from './route.ts';
 
@@ -72,16 +74,17 @@ function insertEvent(call: Call, event: ChangeEvent, source: Sql): Sql {
 
 /**
  * One unit of work. The change, its declared audit event, its queued mails and the response stored under an idempotency
- * key commit together or not at all.
+ * key commit together or not at all. A caller who has lost the right in the meantime is refused.
  *
  * @param work makes the change and returns the audit event
  * @returns the result of `work`
  */
 export async function mutate<Result>(call: Call, work: (tx: Tx) => Promise<Change<Result>>): Promise<Result> {
-  const { db, idempotency } = call.services;
+  const { clock, db, idempotency } = call.services;
   const committedResult = await db.transaction(async (tx) => {
     await idempotency.claimKey(tx, call);
     const change = await work(tx);
+    await requireStanding(tx, { ...call, access: call.route.access, isGrant: isGrant(call.route) }, clock.now());
     for (const event of [change.event ?? []].flat()) await tx.query(insertEvent(call, event, empty));
     await idempotency.keepAnswer(tx, call, change.result);
     return change.result;

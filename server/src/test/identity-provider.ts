@@ -11,6 +11,8 @@ export interface Misbehaviour {
   readonly status?: Readonly<Record<string, number>>;
   /** URLs that never respond. */
   readonly hangs?: readonly string[];
+  /** What happens while the service waits for a response. */
+  readonly meanwhile?: () => Promise<unknown>;
   /** URLs that respond with this text. */
   readonly text?: Readonly<Record<string, string>>;
   /** URLs that redirect. */
@@ -136,8 +138,9 @@ export class TestProvider {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', this.origin);
     this.calls.set(pathname, (this.calls.get(pathname) ?? 0) + 1);
-    const { status, hangs, text, redirects } = this.misbehaviour;
+    const { status, hangs, text, redirects, meanwhile } = this.misbehaviour;
     if (hangs?.includes(pathname)) return;
+    await meanwhile?.();
     const elsewhere = redirects?.[pathname];
     if (elsewhere !== undefined) return void response.writeHead(302, { location: elsewhere }).end();
     const fault = status?.[pathname];
