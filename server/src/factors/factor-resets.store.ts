@@ -37,6 +37,22 @@ export async function insertFactorReset(
   return row && { dueAt: row.due_at, isNew: row.is_new };
 }
 
+/**
+ * Whether the removal of a locked user's factors must wait as that of a super admin does, although the user is none
+ * now: an earlier request still waits, or the user was a super admin until recently. Otherwise another super admin
+ * could demote the user first, or shorten the waiting time of the app.
+ */
+export async function mustWait(tx: Tx, appId: string, userId: string, since: Date): Promise<boolean> {
+  const rows = await tx.query(sql`
+    SELECT 1 FROM factor_resets r WHERE r.app_id = ${appId} AND r.user_id = ${userId}
+    UNION ALL
+    SELECT 1 FROM audit_events e
+    WHERE e.app_id = ${appId} AND e.action = 'super_admin.removed' AND e.target_id = ${userId}
+      AND e.time > ${since} AND 'superAdmin' = ANY (e.changes)
+    LIMIT 1`);
+  return rows.length > 0;
+}
+
 /** The first reset after the given one that is due, of any app. It is not locked. */
 export async function findDueFactorReset(db: Queryable, afterId: string, now: Date): Promise<FactorReset | undefined> {
   const [row] = await db.query<{ app_id: string; id: string; user_id: string; requested_by: string }>(sql`

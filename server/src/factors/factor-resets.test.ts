@@ -212,6 +212,37 @@ describe('a reset of another super admin', () => {
   });
 });
 
+describe('the waiting time cannot be skipped', () => {
+  const superAdmins = '/v1/authorization/super-admins';
+  const demote = async () => {
+    await setSuperAdmin(person, true);
+    await world.call('DELETE', `${superAdmins}/${person.userId}`, { token: world.admin.token });
+  };
+
+  it('by removing the rights of a super admin first', async () => {
+    await setDelay(0);
+    await demote();
+    expect(await effectiveAt()).toBe(hoursAhead(24));
+    expect(await hasFactor()).toBe(true);
+  });
+
+  it('by removing the rights while the request waits', async () => {
+    await setDelay(0);
+    await setSuperAdmin(person, true);
+    const due = await effectiveAt();
+    await demote();
+    expect(await effectiveAt()).toBe(due);
+    expect(await hasFactor()).toBe(true);
+  });
+
+  it('by shortening the setting while the request waits', async () => {
+    const due = await effectiveAt();
+    await setDelay(0);
+    expect(await effectiveAt()).toBe(due);
+    expect(await hasFactor()).toBe(true);
+  });
+});
+
 describe('other callers cannot reset factors', () => {
   it.each<[who: string, token: () => Promise<string>, expected: string]>([
     ['oneself, as a super admin', () => setSuperAdmin(person, true).then(() => person.token), '403 access_denied'],

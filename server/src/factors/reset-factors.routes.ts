@@ -12,7 +12,7 @@ import { type GovernedUser, lockGovernedUser } from '../users/app-users.store.ts
 import { notMeUrl } from '../users/not-me-token.ts';
 import { getUser } from '../users/users.store.ts';
 import { userParams } from '../users/users.schema.ts';
-import { insertFactorReset } from './factor-resets.store.ts';
+import { insertFactorReset, mustWait } from './factor-resets.store.ts';
 import { factorsReset } from './factors.schema.ts';
 import { resetFactors } from './reset-factors.ts';
 import { notifyOfFactor } from './notify-factor.ts';
@@ -21,9 +21,11 @@ const hourMs = 3_600_000;
 /** Minimum waiting time of a reset of a super admin, so that one super admin cannot immediately take over another. */
 const hoursOfSuperAdmin = 24;
 
-function waitingHours({ settings }: App, { isSuperAdmin }: GovernedUser): number {
-  const { resetDelayHours } = settings.mfa;
-  return isSuperAdmin ? Math.max(resetDelayHours, hoursOfSuperAdmin) : resetDelayHours;
+async function waitingHours(tx: Tx, { services }: Call, app: App, user: GovernedUser): Promise<number> {
+  const { resetDelayHours } = app.settings.mfa;
+  const since = new Date(services.clock.now().getTime() - hoursOfSuperAdmin * hourMs);
+  const isProtected = user.isSuperAdmin || (await mustWait(tx, app.id, user.id, since));
+  return isProtected ? Math.max(resetDelayHours, hoursOfSuperAdmin) : resetDelayHours;
 }
 
 interface Outcome {
@@ -40,10 +42,10 @@ async function resetNow(tx: Tx, call: Call, app: App, userId: string): Promise<C
 }
 
 /** The mail of the person has a link that cancels the reset. All super admins learn of a reset of one of them. */
-async function resetLater(tx: Tx, call: Call, app: App, user: GovernedUser): Promise<Change<Outcome>> {
+async function resetLater(tx: Tx, call: Call, app: App, user: GovernedUser, hours: number): Promise<Change<Outcome>> {
   const { appId, services } = call;
   const now = services.clock.now();
-  const dueAt = new Date(now.getTime() + waitingHours(app, user) * hourMs);
+  const dueAt = new Date(now.getTime() + hours * hourMs);
   const reset = { appId, id: services.ids.next(), userId: user.id, requestedBy: signedIn(call.actor).user.id };
   const waiting = await insertFactorReset(tx, reset, { now, dueAt });
   if (!waiting) throw new ApiError('factor_not_found');
@@ -93,7 +95,8 @@ export const resetFactorsRoutes = [
             detail: 'Only another super admin or the operator can remove all your second factors.',
           });
         }
-        return waitingHours(app, user) === 0 ? resetNow(tx, call, app, user.id) : resetLater(tx, call, app, user);
+        const hours = await waitingHours(tx, call, app, user);
+        return hours === 0 ? resetNow(tx, call, app, user.id) : resetLater(tx, call, app, user, hours);
       });
     },
   }),
