@@ -22,8 +22,8 @@ const reviewed: Readonly<Record<string, 'grants' | readonly object[] | { readonl
   updateUser: { none: 'names and language of a user' },
   resetUserFactors: { none: 'it removes factors, and always needs the strongest one' },
   endUserSessions: { none: 'it ends sessions' },
-  deactivateUser: { none: 'it suspends rights' },
-  reactivateUser: { none: 'the user has the rights from before the deactivation' },
+  deactivateUser: 'grants',
+  reactivateUser: 'grants',
   deleteUser: { none: 'it removes rights' },
 
   setupOrganization: 'grants',

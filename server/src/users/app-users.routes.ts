@@ -65,6 +65,8 @@ const stateRoute = (
     method: 'POST',
     url: `/v1/authorization/users/:userId/${verb}`,
     operationId: `${verb}User`,
+    // A reactivation gives rights back, and a deactivation can take them from another super admin.
+    grants: true,
     tag: 'authorization',
     summary: `${name} a user`,
     description,
