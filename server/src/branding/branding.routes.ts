@@ -37,6 +37,7 @@ export const brandingRoutes = [
     method: 'PATCH',
     url: '/v1/authorization/branding',
     operationId: 'updateBranding',
+    freshAuthentication: 'always',
     tag: 'authorization',
     summary: 'Change the branding of the app',
     description:

@@ -28,6 +28,7 @@ export const logoRoutes = [
     method: 'PUT',
     url: '/v1/authorization/branding/logo',
     operationId: 'setLogo',
+    freshAuthentication: 'always',
     tag: 'authorization',
     summary: 'Set the logo of the app',
     description:
@@ -54,6 +55,7 @@ export const logoRoutes = [
     method: 'DELETE',
     url: '/v1/authorization/branding/logo',
     operationId: 'deleteLogo',
+    freshAuthentication: 'always',
     tag: 'authorization',
     summary: 'Delete the logo of the app',
     description: 'Pages and mails show the name again.',
