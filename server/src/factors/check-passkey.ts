@@ -1,6 +1,7 @@
 import type { App } from '../apps/apps.store.ts';
 import type { Call } from '../calls/route.ts';
-import { relyingPartyOf, userHandle } from '../passkeys/options.ts';
+import { unusedId } from '../ids.ts';
+import { relyingPartyOf, userOfHandle } from '../passkeys/options.ts';
 import { type Accepted, type Ceremony, consumePasskeyChallenge } from '../passkeys/passkey-challenges.store.ts';
 import type { Assertion, Proof } from '../passkeys/passkeys.schema.ts';
 import { PasskeyRefused, signedClientData, verifyAssertion } from '../passkeys/webauthn.ts';
@@ -57,12 +58,14 @@ export async function consumeSignedChallenge(
 }
 
 /**
- * Whether the passkey may be used with this challenge. If the caller has named no user, the authenticator names app and
- * user by the handle.
+ * The user whose passkey may be used with this challenge. If the caller has named no user, the authenticator names app
+ * and user by the handle. The id of a credential alone names nobody: several users can have registered it.
  */
-function isAccepted(appId: string, { userId }: StoredPasskey, accepted: Accepted, handle: string | undefined): boolean {
-  if (handle !== undefined && handle !== userHandle(appId, userId).toString('base64url')) return false;
-  return accepted === 'any' ? handle !== undefined : accepted !== 'none' && accepted.userId === userId;
+function acceptedUser(appId: string, accepted: Accepted, handle: string | undefined): string {
+  const named = handle === undefined ? undefined : (userOfHandle(appId, handle) ?? unusedId);
+  if (accepted === 'any') return named ?? unusedId;
+  if (accepted === 'none' || (named !== undefined && named !== accepted.userId)) return unusedId;
+  return accepted.userId;
 }
 
 /**
@@ -80,14 +83,14 @@ export async function checkPasskey(
   const { services, appId } = call;
   const relyingParty = relyingPartyOf(call, app);
   const { signed, accepted } = await consumeSignedChallenge(call, assertion, ceremony);
-  const stored = await findPasskey(services.db, appId, Buffer.from(assertion.id, 'base64url'));
-  const passkey = stored && isAccepted(appId, stored, accepted, assertion.response.userHandle) ? stored : undefined;
+  const userId = acceptedUser(appId, accepted, assertion.response.userHandle);
+  const passkey = await findPasskey(services.db, appId, userId, Buffer.from(assertion.id, 'base64url'));
   const proof = await verifyAssertion(relyingParty, assertion, signed, passkey?.publicKey);
   if (!passkey) throw new Error('a response without a public key was verified');
   if (isAlone && !proof.isUserVerified) {
     throw new PasskeyRefused('The authenticator has not verified the person. Use a passkey with PIN or biometrics.');
   }
-  const { factorId, userId } = passkey;
+  const { factorId } = passkey;
   const { counter, isBackedUp } = proof;
   return { factorId, userId, counter, isBackedUp, methods: methodsOf(passkey, proof) };
 }

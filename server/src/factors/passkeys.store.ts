@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import type { Descriptor, NewCredential, Proof } from '../passkeys/passkeys.schema.ts';
@@ -23,11 +24,16 @@ export interface NewPasskey extends NewCredential {
   readonly now: Date;
 }
 
+/** The id of the credential of a factor, as the authenticator knows it. */
+const credentialIdOf = sql`COALESCE(shared_credential_id, credential_id)`;
+
 /**
  * Stores a passkey of a locked user. Locks the settings of the app, so that the domain of its passkeys cannot change in
- * the meantime.
+ * the meantime. A credential that another user has is stored too: a refusal would tell everybody which of the ids in
+ * the options for an e-mail address are real. The column `credential_id` is unique in the app, and gets a random value
+ * then.
  *
- * @returns false if a user of the app has the credential already, or the relying party of the app has changed
+ * @returns false if the user has the credential already, or the relying party of the app has changed
  */
 export async function insertPasskey(tx: Tx, appId: string, passkey: NewPasskey): Promise<boolean> {
   const rows = await tx.query(sql`
@@ -35,40 +41,47 @@ export async function insertPasskey(tx: Tx, appId: string, passkey: NewPasskey):
       SELECT id FROM apps
       WHERE id = ${appId} AND ${passkey.relyingPartyId} = COALESCE(settings -> 'mfa' -> 'relyingParty' ->> 'id',
         CASE WHEN (settings -> 'hostedPages') IS DISTINCT FROM 'false' THEN ${passkey.domainOfPages ?? null}::text END)
-      FOR SHARE)
+      FOR SHARE),
+    other AS (
+      SELECT ${passkey.credentialId}::bytea AS credential_id FROM factors
+      WHERE app_id = ${appId} AND credential_id = ${passkey.credentialId} AND user_id <> ${passkey.userId})
     INSERT INTO factors (app_id, id, user_id, kind, name, created_at, confirmed_at, last_used_at, credential_id,
-      public_key, counter, transports, aaguid, is_backup_eligible, is_backed_up,
+      shared_credential_id, public_key, counter, transports, aaguid, is_backup_eligible, is_backed_up,
       is_user_verified)
     SELECT app.id, ${passkey.id}::bigint, ${passkey.userId}::bigint, 'passkey', ${passkey.name}::text,
       ${passkey.now}::timestamptz, ${passkey.now}::timestamptz, ${passkey.now}::timestamptz,
-      ${passkey.credentialId}::bytea, ${passkey.publicKey}::bytea, ${passkey.counter}::bigint,
+      CASE WHEN EXISTS (SELECT FROM other) THEN ${randomBytes(32)}::bytea ELSE ${passkey.credentialId}::bytea END,
+      (SELECT credential_id FROM other), ${passkey.publicKey}::bytea, ${passkey.counter}::bigint,
       ${[...passkey.transports]}::text[], ${passkey.aaguid}::uuid, ${passkey.isBackupEligible}::boolean,
       ${passkey.isBackedUp}::boolean, ${passkey.isUserVerified}::boolean
     FROM app
+    WHERE NOT EXISTS (SELECT FROM factors WHERE app_id = ${appId} AND user_id = ${passkey.userId}
+      AND ${credentialIdOf} = ${passkey.credentialId})
     ON CONFLICT (app_id, credential_id) DO NOTHING
     RETURNING 1`);
   if (rows.length > 0) await recordWhetherHasFactor(tx, appId, passkey.userId);
   return rows.length > 0;
 }
 
-/** The passkey with this credential id, of any user of the app. */
+/** The passkey of a user with this credential id. Other users can have registered the same id. */
 export async function findPasskey(
   db: Queryable,
   appId: string,
+  userId: string,
   credentialId: Buffer,
 ): Promise<StoredPasskey | undefined> {
-  const [row] = await db.query<{ id: string; user_id: string; public_key: Buffer; is_backup_eligible: boolean }>(sql`
-    SELECT id, user_id, public_key, is_backup_eligible FROM factors
-    WHERE app_id = ${appId} AND credential_id = ${credentialId}`);
+  const [row] = await db.query<{ id: string; public_key: Buffer; is_backup_eligible: boolean }>(sql`
+    SELECT id, public_key, is_backup_eligible FROM factors
+    WHERE app_id = ${appId} AND user_id = ${userId} AND ${credentialIdOf} = ${credentialId}`);
   if (!row) return undefined;
-  const { id: factorId, user_id: userId, public_key: publicKey, is_backup_eligible: isBackupEligible } = row;
+  const { id: factorId, public_key: publicKey, is_backup_eligible: isBackupEligible } = row;
   return { factorId, userId, publicKey, isBackupEligible };
 }
 
 /** The credentials of a user, oldest first. */
 export async function listCredentials(db: Queryable, appId: string, userId: string): Promise<Descriptor[]> {
   const rows = await db.query<{ credential_id: Buffer; transports: string[] }>(sql`
-    SELECT credential_id, transports FROM factors
+    SELECT ${credentialIdOf} AS credential_id, transports FROM factors
     WHERE app_id = ${appId} AND user_id = ${userId} AND kind = 'passkey' ORDER BY id`);
   return rows.map((row) => ({ credentialId: row.credential_id, transports: row.transports }));
 }
@@ -81,7 +94,7 @@ export async function findCredentialsByEmail(
 ): Promise<{ userId: string; credentialIds: Buffer[] } | undefined> {
   const [row] = await db.query<{ id: string; credential_ids: Buffer[] }>(sql`
     SELECT u.id, ARRAY(
-      SELECT f.credential_id FROM factors f
+      SELECT ${credentialIdOf} FROM factors f
       WHERE f.app_id = ${appId} AND f.user_id = u.id AND f.kind = 'passkey' ORDER BY f.id) AS credential_ids
     FROM users u WHERE u.app_id = ${appId} AND u.email_key = ${emailKey}`);
   return row && { userId: row.id, credentialIds: row.credential_ids };

@@ -223,14 +223,9 @@ describe('registering a passkey', () => {
     expect((await register(credential, {}, other.token)).statusCode).toBe(201);
   });
 
-  it('refuses a credential that somebody has', async () => {
+  it('refuses a credential that the person has', async () => {
     const passkey = await addPasskey(world, person);
-    const other = await world.person();
-    await beginByMail(world, other);
-    for (const { token } of [person, other]) {
-      const response = await register(registration(passkey, await begin(token)), {}, token);
-      expect(problem(response)).toBe('400 factor_invalid');
-    }
+    expect(problem(await register(registration(passkey, await begin())))).toBe('400 factor_invalid');
     const elsewhere = await createWorld(test);
     await setRelyingParty(elsewhere);
     expect((await addPasskey(elsewhere, await elsewhere.person(), passkey)).recoveryCodes).toHaveLength(10);

@@ -35,6 +35,14 @@ export function userHandle(appId: string, userId: string): Buffer {
   return handle;
 }
 
+/** The user that a handle names; undefined if it is no handle of the app. */
+export function userOfHandle(appId: string, handle: string): string | undefined {
+  const bytes = Buffer.from(handle, 'base64url');
+  if (bytes.length !== 16) return undefined;
+  const userId = bytes.readBigInt64BE(8).toString();
+  return handle === userHandle(appId, userId).toString('base64url') ? userId : undefined;
+}
+
 const type = 'public-key' as const;
 const toDescriptor = ({ credentialId, transports }: Descriptor) => ({
   type,
