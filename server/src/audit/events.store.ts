@@ -148,24 +148,25 @@ export function readEvents(
 }
 
 /**
- * Returns which of these ids are members of the organization. Each id is looked up separately, because a generic plan
- * would read all members of the organization, which can be very many.
+ * Returns which of these ids are members of the organization, and since when. Each id is looked up separately,
+ * because a generic plan would read all members of the organization, which can be very many.
  */
 export async function membersAmong(
   db: Queryable,
   appId: string,
   orgId: string,
   ids: readonly string[],
-): Promise<ReadonlySet<string>> {
-  const rows = await db.query<{ id: string }>(sql`
-    SELECT asked.id FROM unnest(${[...ids]}::bigint[]) AS asked (id)
+): Promise<ReadonlyMap<string, Date>> {
+  const rows = await db.query<{ id: string; created_at: Date }>(sql`
+    SELECT asked.id, member.created_at FROM unnest(${[...ids]}::bigint[]) AS asked (id)
     CROSS JOIN LATERAL (
-      SELECT 1 FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = asked.id
+      SELECT m.created_at FROM members m
+      WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = asked.id
       UNION ALL
-      SELECT 1 FROM organization_machine_users m
+      SELECT m.created_at FROM organization_machine_users m
       WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.id = asked.id
       LIMIT 1) AS member`);
-  return new Set(rows.map((row) => row.id));
+  return new Map(rows.map((row) => [row.id, row.created_at]));
 }
 
 /**

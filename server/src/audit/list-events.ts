@@ -34,12 +34,16 @@ function toEvent(row: EventRow): AuditEventResource {
 }
 
 /**
- * The view of an event for an owner. For an actor who is not a member (super admin, machine user, former member,
- * anonymous) only the kind is returned. For attempts by non-members, the targeted user is omitted unless that user is
+ * The view of an event for an owner. For an actor who was not a member at the time of the event (super admin, machine
+ * user, anonymous), or has left since, only the kind is returned. Otherwise an owner could make somebody a member to
+ * learn who had acted before. For attempts by non-members, the targeted user is omitted unless that user is
  * a member. Otherwise an owner could attempt sign-ins to learn which addresses have accounts.
  */
-function asSeenByOwner(row: EventRow, insiders: ReadonlySet<string>): AuditEventResource {
-  const isInside = (id: string | null): boolean => id !== null && insiders.has(id);
+function asSeenByOwner(row: EventRow, insiders: ReadonlyMap<string, Date>): AuditEventResource {
+  const isInside = (id: string | null): boolean => {
+    const since = id === null ? undefined : insiders.get(id);
+    return since !== undefined && since <= row.time;
+  };
   const event = toEvent(row);
   if (isInside(row.actor_id)) return event;
   const { ip: _ip, userAgent: _userAgent, claimedOnBehalfOf, target, ...rest } = event;
@@ -61,9 +65,15 @@ async function toOwnersView({ services, appId, orgId }: Call, rows: readonly Eve
   return rows.map((row) => asSeenByOwner(row, insiders));
 }
 
-/** A filter by the id of a non-member returns nothing, because a match would reveal the actor. */
-async function isAskedForOutsider({ services, appId, orgId }: Call, { actorId }: EventFilters): Promise<boolean> {
-  return actorId !== undefined && (await membersAmong(services.db, appId, orgId, [actorId])).size === 0;
+/**
+ * The filters of an owner. A filter by an actor returns the events since the actor is a member, because an earlier
+ * match would reveal the actor. @returns undefined for a non-member
+ */
+async function filtersOfOwner({ services, appId, orgId }: Call, filters: EventFilters) {
+  const { actorId, from } = filters;
+  if (actorId === undefined) return filters;
+  const since = (await membersAmong(services.db, appId, orgId, [actorId])).get(actorId);
+  return since && { ...filters, from: from && from > since ? from : since };
 }
 
 /**
@@ -75,8 +85,9 @@ export async function listEvents(call: Call, { pageSize, cursor }: EventPaging, 
   const { services, appId } = call;
   const after = cursor === undefined ? undefined : toPosition(openCursor(call, filters, cursor));
   const inFull = seesWholeApp(call.actor);
-  if (!inFull && (await isAskedForOutsider(call, filters))) return { metadata: {}, events: [] };
-  const found = await readEvents(services.db, appId, filters, after, pageSize + 1);
+  const visible = inFull ? filters : await filtersOfOwner(call, filters);
+  if (!visible) return { metadata: {}, events: [] };
+  const found = await readEvents(services.db, appId, visible, after, pageSize + 1);
   const rows = found.slice(0, pageSize);
   const last = found.length > pageSize ? rows.at(-1) : undefined;
   return {

@@ -141,7 +141,7 @@ export interface InvitationRow {
   status: InvitationStatus;
   invited_by_kind: string;
   invited_by_id: string | null;
-  /** Whether the inviter is in the organization. */
+  /** Whether the inviter is in the organization, and was when they invited. */
   is_insider: boolean;
   created_at: Date;
   expires_at: Date;
@@ -165,7 +165,8 @@ export function invitationsOf(
 export const invitationColumns = (appId: string, orgId: string, now: Date): Sql => sql`
   i.id, i.email, COALESCE(i.role_key, i.grants) AS role, ${statusAt(now)} AS status, i.invited_by_kind, i.invited_by_id,
   EXISTS (SELECT FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = i.invited_by_id
-    AND i.invited_by_kind = 'user') OR EXISTS (SELECT FROM organization_machine_users m WHERE m.app_id = ${appId}
+    AND m.created_at <= i.created_at AND i.invited_by_kind = 'user')
+  OR EXISTS (SELECT FROM organization_machine_users m WHERE m.app_id = ${appId}
     AND m.org_id = ${orgId} AND m.id = i.invited_by_id AND i.invited_by_kind = 'organization_machine') AS is_insider,
   i.created_at, i.expires_at,
   EXISTS (SELECT FROM mails m WHERE m.app_id = ${appId} AND m.invitation_id = i.id AND ${isDelayed(now)})

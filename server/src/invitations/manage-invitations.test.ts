@@ -107,6 +107,16 @@ describe('the list', () => {
     expect(await codes()).toEqual([]);
   });
 
+  test('does not show members the id of an inviter who became a member afterwards', async () => {
+    await invite(freshEmail(), 'members', world.admin);
+    app.clock.advance(60_000);
+    const body = { email: world.admin.email, firstName: 'Jon', lastName: 'Doe' };
+    await world.call('POST', url('owners'), { token: world.admin.token, body });
+    await invite(freshEmail(), 'members', world.admin);
+    const inviters = (await list()).invitations.map(({ invitedBy }) => invitedBy);
+    expect(inviters).toEqual([{ kind: 'user' }, { kind: 'user', id: world.admin.userId }]);
+  });
+
   test('does not show members the ids of inviters from outside', async () => {
     await world.organization(world.admin);
     await invite(freshEmail(), 'members', world.admin);
