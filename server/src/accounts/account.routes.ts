@@ -12,6 +12,7 @@ import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { leaveToMailbox } from './leave-to-mailbox.ts';
 import { withdrawAllInvitations } from '../invitations/withdraw-invitations.ts';
+import { deleteUnvouchedIdentities } from '../identity-providers/identities.store.ts';
 import { takeLimit } from '../calls/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { clearSessionCookie } from '../sessions/clear-session-cookie.ts';
@@ -62,6 +63,12 @@ const voidedByEmail = [
   'sign_in',
 ] as const;
 
+/**
+ * The methods by which a person can sign in with their mailbox: the password can be reset. In an app without them, a
+ * change of the address unlinks no identity, because the person could not sign in any more.
+ */
+const methodsByMail: ReadonlySet<string> = new Set(['password', 'emailCode']);
+
 export const accountRoutes = [
   route({
     method: 'POST',
@@ -107,9 +114,10 @@ export const accountRoutes = [
     summary: 'Change my e-mail address',
     description:
       'Changes the address to the address to which the code was sent. The new address is verified. All other ' +
-      'sessions of the caller end, and a session cookie gets a new token. Codes that were sent to the old address ' +
-      'are void. Invitations to the old address are revoked if the caller had verified it. Otherwise they stay ' +
-      'pending for the owner of that mailbox, who gets a new mail.',
+      'sessions of the caller end, and a session cookie gets a new token. As by a password reset, identities whose ' +
+      'provider has not verified the new address are unlinked. Codes that were sent to the old address are void. ' +
+      'Invitations to the old address are revoked if the caller had verified it. Otherwise they stay pending for the ' +
+      'owner of that mailbox, who gets a new mail.',
     access: overApp('SESSION_OWNER'),
     audit: 'user.email_changed',
     body: changeEmail,
@@ -130,7 +138,10 @@ export const accountRoutes = [
         const revoked = await withdrawAllInvitations(tx, call, user.id);
         await voidAllCodes(tx, appId, user.id, voidedByEmail);
         await deleteSessions(tx, appId, user.id, session.id);
-        const event = { target: { kind: 'user', id: user.id }, changes: ['email'] };
+        const isReachable = app.settings.signInMethods.some((method) => methodsByMail.has(method));
+        const unlinked = isReachable ? await deleteUnvouchedIdentities(tx, appId, user.id) : 0;
+        const changes = ['email', ...(unlinked > 0 ? ['identities'] : [])];
+        const event = { target: { kind: 'user', id: user.id }, changes };
         return { result: { message: 'Email updated' }, event: [event, ...left, ...revoked] };
       });
       await renewSessionCookie(call, user.id);

@@ -215,18 +215,6 @@ describe('a reset unlinks an identity unless its provider vouches for the presen
       },
       false,
     ],
-    [
-      'it vouches for the previous address',
-      async () => {
-        await link(vouched(person.email));
-        const newEmail = `newer-${person.email}`;
-        await world.call('POST', `${users}/me/email`, { token: person.token, body: { newEmail } });
-        const { code: verificationCode } = await world.mail(newEmail);
-        await world.call('PUT', `${users}/me/email`, { token: person.token, body: { verificationCode } });
-        person = { ...person, email: newEmail };
-      },
-      false,
-    ],
   ])('%s', async (_, prepare, stays) => {
     onTestFinished(() => trust(true));
     await prepare();
@@ -247,6 +235,42 @@ describe('a reset unlinks an identity unless its provider vouches for the presen
     expect(
       await app.db.query(sql`SELECT 1 FROM identities WHERE app_id = ${world.appId} AND user_id = ${other.userId}`),
     ).toHaveLength(1);
+  });
+});
+
+describe('a change of the address unlinks an identity unless its provider vouches for the new address:', () => {
+  const newEmail = () => `newer-${person.email}`;
+  async function changeAddress() {
+    await world.call('POST', `${users}/me/email`, { token: person.token, body: { newEmail: newEmail() } });
+    const { code: verificationCode } = await world.mail(newEmail());
+    return world.call('PUT', `${users}/me/email`, { token: person.token, body: { verificationCode } });
+  }
+  const methods = (...signInMethods: string[]) =>
+    world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body: { signInMethods } });
+
+  test.each<[what: string, claims: () => Claims, stays: boolean]>([
+    ['it vouches for the old address', () => vouched(person.email), false],
+    ['it names no address', () => ({ sub: `sub ${person.userId}` }), false],
+    ['it vouches for the new address', () => vouched(newEmail()), true],
+  ])('%s', async (_, claims, stays) => {
+    await link(claims());
+    expect((await changeAddress()).statusCode).toBe(200);
+    expect(await linkedSubjects()).toHaveLength(stays ? 1 : 0);
+    const arrived = await arriveAs(claims());
+    expect(arrived.json<{ userId?: string }>().userId === person.userId).toBe(stays);
+    const changed = (await world.events()).findLast(({ action }) => action === 'user.email_changed');
+    expect(changed?.changes).toEqual(stays ? ['email'] : ['email', 'identities']);
+  });
+
+  test('an app whose people sign in by provider alone keeps it', async () => {
+    onTestFinished(async () => {
+      await methods('password', 'passkey', 'provider');
+    });
+    await link(vouched(person.email));
+    await world.reauthenticate();
+    expect((await methods('provider')).statusCode).toBe(200);
+    expect((await changeAddress()).statusCode).toBe(200);
+    expect(await linkedSubjects()).toHaveLength(1);
   });
 });
 

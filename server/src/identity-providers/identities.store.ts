@@ -105,13 +105,17 @@ export async function deleteIdentities(tx: Tx, appId: string, userId: string): P
 /**
  * Unlinks the identities whose provider has not verified the present address of a locked user. The claim of a generic
  * provider no longer counts if the app does not trust the provider now.
+ *
+ * @returns the number of unlinked identities
  */
-export async function deleteUnvouchedIdentities(tx: Tx, appId: string, userId: string): Promise<void> {
-  await tx.query(sql`
+export async function deleteUnvouchedIdentities(tx: Tx, appId: string, userId: string): Promise<number> {
+  const rows = await tx.query(sql`
     DELETE FROM identities i USING users u, identity_providers p
     WHERE i.app_id = ${appId} AND i.user_id = ${userId} AND u.app_id = ${appId} AND u.id = i.user_id
       AND p.app_id = ${appId} AND p.id = i.idp_id
-      AND (i.vouched_email_key IS DISTINCT FROM u.email_key OR NOT ${isEmailTrusted})`);
+      AND (i.vouched_email_key IS DISTINCT FROM u.email_key OR NOT ${isEmailTrusted})
+    RETURNING 1`);
+  return rows.length;
 }
 
 /** An identity in the view of its owner. */
