@@ -116,6 +116,11 @@ export const mailPurposes = {
     fields: ['organizationName', 'machineUser', ...circumstances],
     details: ['organizationName', 'machineUser', ...circumstances],
   },
+  /** To the owners of an organization: a machine user of the app created a secret. */
+  machine_secret_created_by_app: {
+    fields: ['organizationName', 'machineUser', 'time'],
+    details: ['organizationName', 'machineUser', 'time'],
+  },
   /** To the owners of an organization: secrets of a former owner end at `time`. */
   machine_secrets_end: { fields: ['organizationName', 'machineUser', 'time'], details: ['machineUser'] },
   /** To all owners of an organization, with the changes of its security policy. */

@@ -199,6 +199,17 @@ export const arabic: Words = {
       action: 'فتح {{brandName}}',
       note: 'إذا لم تكن أنت من فعل ذلك، فافتح الرابط أدناه: سيُحذف السرّ، وتختار كلمة مرور جديدة.',
     },
+    machine_secret_created_by_app: {
+      subject: 'تمّ إنشاء سرّ لـ {{machineUser}} في {{brandName}}',
+      heading: 'تمّ إنشاء سرّ',
+      body:
+        'أنشأ برنامج تابع لـ {{brandName}} سرًّا لمستخدم الآلة {{machineUser}} في {{organizationName}}. يستطيع أيّ ' +
+        'برنامج يملك السرّ أن يتصرّف بصفة مستخدم الآلة هذا إلى أن يحذف أحد المالكين السرّ.',
+      action: 'فتح {{brandName}}',
+      note:
+        'تصل هذه الرسالة إلى جميع مالكي {{organizationName}}. إذا لم تكن تتوقّع هذا السرّ، فاحذفه وأبلغ دعم ' +
+        '{{brandName}}.',
+    },
     machine_secrets_end: {
       subject: 'أسرار {{organizationName}} على وشك الانتهاء في {{brandName}}',
       heading: 'أسرار مستخدمي الآلة على وشك الانتهاء',

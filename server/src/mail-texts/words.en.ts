@@ -208,6 +208,17 @@ export const english: Words = {
       action: 'Open {{brandName}}',
       note: 'If it was not you, follow the link below: the secret is deleted, and you choose a new password.',
     },
+    machine_secret_created_by_app: {
+      subject: 'A secret was created for {{machineUser}} at {{brandName}}',
+      heading: 'A secret was created',
+      body:
+        'A program of {{brandName}} created a secret for the machine user {{machineUser}} of {{organizationName}}. ' +
+        'Any program that has the secret can act as this machine user, until an owner deletes the secret.',
+      action: 'Open {{brandName}}',
+      note:
+        'All owners of {{organizationName}} get this mail. If you do not expect this secret, delete it and tell the ' +
+        'support of {{brandName}}.',
+    },
     machine_secrets_end: {
       subject: 'Secrets of {{organizationName}} are about to end at {{brandName}}',
       heading: 'Secrets of machine users are about to end',

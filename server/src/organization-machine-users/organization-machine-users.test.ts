@@ -233,3 +233,35 @@ describe('secrets', () => {
     expect(Object.keys(faults(response))).toEqual(['/body/expiresAt']);
   });
 });
+
+describe('the owners', () => {
+  const purpose = 'machine_secret_created_by_app';
+  const told = async (person: Person) => (await world.mails(person.email)).filter((mail) => mail.purpose === purpose);
+
+  it('get a mail about each secret that a machine user of the app creates, without its id and address', async () => {
+    const { token, machineUserId: robotId } = await world.machine();
+    const [second, member, stranger] = [await world.person(), await world.person(), await world.person()];
+    const body = { email: second.email, firstName: 'Jon', lastName: 'Doe' };
+    await world.call('POST', `/v1/authorization/organizations/${orgId}/owners`, { token: owner.token, body });
+    await world.organization(stranger);
+    const created = await create({}, token);
+    expect(created.statusCode).toBe(201);
+    for (const person of [owner, second]) {
+      const [mail, ...others] = await told(person);
+      expect(others).toEqual([]);
+      expect(mail?.text).toContain('exporter');
+      expect(mail?.text).not.toContain('127.0.0.1');
+      expect(mail?.text).not.toContain(robotId);
+    }
+    const { machineUserId } = created.json<{ machineUserId: string }>();
+    const url = `${urlOf()}/${machineUserId}/secrets`;
+    expect((await world.call('POST', url, { token, body: {} })).statusCode).toBe(201);
+    expect(await told(owner)).toHaveLength(2);
+    for (const person of [member, stranger]) expect(await told(person)).toEqual([]);
+  });
+
+  it('get no such mail if one of them creates the secret', async () => {
+    expect((await create({})).statusCode).toBe(201);
+    expect(await told(owner)).toEqual([]);
+  });
+});

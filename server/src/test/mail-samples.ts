@@ -58,6 +58,11 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
   api_keys_need_adoption: { organizationName: 'Jon Doe Inc', keyName: 'nightly export, website' },
   credential_reported: { organizationName: 'Jon Doe Inc', keyName: 'nightly export' },
   machine_secret_created: { organizationName: 'Jon Doe Inc', machineUser: 'exporter', ...notMe },
+  machine_secret_created_by_app: {
+    organizationName: 'Jon Doe Inc',
+    machineUser: 'exporter',
+    time: circumstances.time,
+  },
   machine_secrets_end: {
     organizationName: 'Jon Doe Inc',
     machineUser: 'exporter, importer',
