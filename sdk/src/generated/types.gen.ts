@@ -623,6 +623,10 @@ export type AppSettings = {
          */
         exchangeCodesPerUserPerHour: number;
         /**
+         * Attempts of one user to rename an organization in a day.
+         */
+        organizationRenamesPerUserPerDay: number;
+        /**
          * Attempts of one user to create an organization in a day.
          */
         organizationsPerUserPerDay: number;
@@ -1341,6 +1345,10 @@ export type CreateAppRequest = {
              * Codes of one user in an hour with which products on other hosts get a session.
              */
             exchangeCodesPerUserPerHour?: number;
+            /**
+             * Attempts of one user to rename an organization in a day.
+             */
+            organizationRenamesPerUserPerDay?: number;
             /**
              * Attempts of one user to create an organization in a day.
              */
@@ -5069,6 +5077,10 @@ export type UpdateAppRequest = {
              */
             exchangeCodesPerUserPerHour?: number;
             /**
+             * Attempts of one user to rename an organization in a day.
+             */
+            organizationRenamesPerUserPerDay?: number;
+            /**
              * Attempts of one user to create an organization in a day.
              */
             organizationsPerUserPerDay?: number;
@@ -5369,6 +5381,10 @@ export type UpdateAppSettingsRequest = {
          * Codes of one user in an hour with which products on other hosts get a session.
          */
         exchangeCodesPerUserPerHour?: number;
+        /**
+         * Attempts of one user to rename an organization in a day.
+         */
+        organizationRenamesPerUserPerDay?: number;
         /**
          * Attempts of one user to create an organization in a day.
          */
@@ -9551,6 +9567,10 @@ export type UpdateOrganizationErrors = {
      * The body has another type than this operation accepts.
      */
     415: Problem;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: Problem;
     /**
      * The service failed.
      */

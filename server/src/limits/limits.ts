@@ -128,6 +128,11 @@ export const limits = {
     periodSeconds: hour,
     description: 'Codes of one user in an hour with which products on other hosts get a session.',
   },
+  organizationRenamesPerUserPerDay: {
+    count: 20,
+    periodSeconds: day,
+    description: 'Attempts of one user to rename an organization in a day.',
+  },
   organizationsPerUserPerDay: {
     count: 20,
     periodSeconds: day,

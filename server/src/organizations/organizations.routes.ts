@@ -1,6 +1,6 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
-import { sql } from '../db/db.ts';
+import { empty, sql } from '../db/db.ts';
 import { accepting, type Held, type Principal, overApp, overOrganization } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
@@ -8,6 +8,7 @@ import { readOrganization } from '../calls/decide-in-statement.ts';
 import { mutate, mutateOrganization } from '../calls/mutate.ts';
 import { readPage } from '../lists/pagination.ts';
 import { type Call, route } from '../calls/route.ts';
+import { takeLimit } from '../calls/take-limit.ts';
 import { changedFields } from '../db/changed-fields.ts';
 import { grantOrInvite } from '../invitations/grant-or-invite.ts';
 import { checkMetadataLimit } from '../metadata.ts';
@@ -73,6 +74,19 @@ async function confirmUnchanged(call: Call, versions: readonly string[] | undefi
   return version;
 }
 
+/**
+ * Limits the names that a person can try. A refusal tells whether an organization of this name exists, so refused
+ * attempts count, too. Super admins and machine users see all organizations anyway.
+ *
+ * @throws ApiError `rate_limited`, or the refusal of the decision on access
+ */
+async function limitRenames(call: Call, { name }: OrganizationPatch): Promise<void> {
+  const { actor } = call;
+  if (name === undefined || actor.kind !== 'user' || actor.user.isSuperAdmin) return;
+  const { held } = await readOrganization(call, empty);
+  if (held.includes('ORG_OWNER')) await takeLimit(call, 'organizationRenamesPerUserPerDay', actor.user.id);
+}
+
 /** @returns the new version */
 async function applyPatch(call: Call, patch: OrganizationPatch): Promise<string> {
   const { services, appId, orgId } = call;
@@ -80,6 +94,7 @@ async function applyPatch(call: Call, patch: OrganizationPatch): Promise<string>
   const changes = changedFields(patch);
   if (changes.length === 0) return confirmUnchanged(call, versions);
   const allowed = mayApply(patch);
+  await limitRenames(call, patch);
   const event = { target: { kind: 'organization', id: orgId }, orgId, changes };
   const now = services.clock.now();
   const version = await mutateOrganization(call, {
@@ -219,7 +234,8 @@ export const organizationRoutes = [
     summary: 'Update an organization',
     description:
       'Adds and updates metadata: a string sets a key, null removes it, absent keys stay unchanged; at ' +
-      'most 30 keys in all. Only owners and machine users can change `name`. With If-Match the change ' +
+      'most 30 keys in all. Only owners and machine users can change `name`, owners a limited number of times a day. ' +
+      'With If-Match the change ' +
       'applies only to that version.',
     access: accepting(
       { accessToken: true, organizationMachine: true, machineScope: 'organizations:write' },
@@ -235,7 +251,7 @@ export const organizationRoutes = [
       body: organizationUpdated,
       headers: etagHeader,
     },
-    errors: ['precondition_failed', 'metadata_limit_exceeded', 'organization_name_taken'],
+    errors: ['precondition_failed', 'metadata_limit_exceeded', 'organization_name_taken', 'rate_limited'],
     handler: async (call) => {
       const version = await applyPatch(call, call.body);
       call.reply.header('etag', etag(version));

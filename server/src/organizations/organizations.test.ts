@@ -293,3 +293,33 @@ describe('a patch', () => {
     expect(row).toEqual({ metadata: { untouched: 'yes' } });
   });
 });
+
+describe('renaming by people', () => {
+  test('is limited per user and day, with refused names; metadata and renaming by others is not', async () => {
+    const limits = { organizationRenamesPerUserPerDay: 3 };
+    const limited = await createWorld(app, { settings: { limits } });
+    const [mine, colleague] = [await limited.person(), await limited.person()];
+    const ids = [await limited.organization(mine), await limited.organization(mine)] as const;
+    await limited.organization(colleague, { name: 'Taken' });
+    const theirManager = await limited.manager(ids[0]);
+    const rename = (name: string, { token }: { token: string } = mine, id: string = ids[0]) =>
+      limited.call('PATCH', `/v1/authorization/organizations/${id}`, { token, body: { name } });
+    for (const [caller, code] of [
+      [theirManager, '403 access_denied'],
+      [colleague, '404 organization_not_found'],
+    ] as const) {
+      for (let count = 0; count < 4; count += 1) expect(problem(await rename('Other', caller))).toBe(code);
+    }
+    expect((await rename('First')).statusCode).toBe(200);
+    for (const id of ids) expect(problem(await rename('Taken', mine, id))).toBe('409 organization_name_taken');
+    const refused = await rename('Taken');
+    expect(problem(refused)).toBe('429 rate_limited');
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(60);
+    const renamed = `/v1/authorization/organizations/${ids[0]}`;
+    const body = { metadata: { plan: 'free' } };
+    expect((await limited.call('PATCH', renamed, { token: mine.token, body })).statusCode).toBe(200);
+    for (const caller of [limited.admin, await limited.machine()]) {
+      for (const name of ['A', 'B', 'C', 'D']) expect((await rename(name, caller)).statusCode).toBe(200);
+    }
+  });
+});
