@@ -98,16 +98,6 @@ export const harmlessForPeople: readonly Harmless[] = [
     [app, 'function deleteEnrolmentSessions', once('a user')],
     [app, 'SELECT FROM devices', once('a user')],
     ['s.user_id = asked.user_id', 'function findSessionsOfAccessTokens', 'the token is signed, and names both'],
-    [
-      'm.org_id = asked.org_id',
-      'function findSessionsOfAccessTokens',
-      'token-confusion.test.ts tests an organization without the person',
-    ],
-    [
-      'm.user_id = asked.user_id',
-      'function findSessionsOfAccessTokens',
-      'access-token-use.test.ts removes the person from the organization',
-    ],
     ['user_id = ${session.userId}', 'function renewAuthentication', 'the session is that of the caller'],
     ['user_id = ${session.userId}', 'function recordFactor', 'the session is that of the caller'],
     ['user_id = ${userId}', 'SELECT FROM devices', 'it only raises the version of the user'],
@@ -120,7 +110,6 @@ export const harmlessForPeople: readonly Harmless[] = [
     [appOf('u'), 'function moveSuperAdminInvitation', once('a user')],
     [appOf('earlier'), 'function moveSuperAdminInvitation', once('a user')],
     [app, 'function superAdminInvitationEnd', once('a user')],
-    ['m.user_id = u.id', 'const superAdminsOf', 'super-admins.test.ts tests the delayed mail of somebody else'],
   ]),
   ...of('accounts/account-export.store.ts', [
     [appOf('m'), 'function exportOrganizations', once('a user')],
@@ -136,10 +125,7 @@ export const harmlessForPeople: readonly Harmless[] = [
     [appOf('s'), 'const exportMachineSecrets', once('a user')],
     ['named.org_id = k.org_id', 'const exportApiKeys', once('an API key')],
   ]),
-  ...of('users/app-users.store.ts', [
-    [app, 'function addressesOf', once('a user')],
-    [user, 'function addressesOf', 'erase-user.test.ts tests the attempts from the address of somebody else'],
-  ]),
+  ...of('users/app-users.store.ts', [[app, 'function addressesOf', once('a user')]]),
   ...of('users/known-requester.ts', [
     [app, 'SELECT ip FROM sessions', once('a user')],
     [app, 'SELECT NULL FROM devices', once('a user')],

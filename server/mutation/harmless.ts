@@ -48,7 +48,6 @@ export const harmless: readonly Harmless[] = [
       'FROM organization_machine_users m',
       'a machine user of an organization acts in its own organization only',
     ],
-    ['i.user_id = u.id', 'function isAwaited', 'unproven-mailbox.test.ts tests the invitation of somebody else'],
   ]),
   ...of('keys/signing-keys.store.ts', [
     [app, 'function findPublishedKey', 'the id of a key is its thumbprint (RFC 7638)'],
@@ -63,7 +62,6 @@ export const harmless: readonly Harmless[] = [
       'function findClients',
       `the condition on the secret includes the app, and ${once('a machine user')}`,
     ],
-    [appOf('m'), 'function findMachineUser', once('a machine user')],
   ]),
   ...of('members/last-owner.ts', [
     [app, 'function checkNotLastOwner', once('a user')],
@@ -72,11 +70,6 @@ export const harmless: readonly Harmless[] = [
   ]),
   ...of('search/member-search.store.ts', [
     [appOf('m'), 'UPDATE members m SET is_searchable', once('a user and of an organization')],
-    [
-      'm.user_id = row.user_id',
-      'UPDATE members m SET is_searchable',
-      'organization-users.test.ts tests another member who is not indexed',
-    ],
     [app, 'function unsearchable', 'other members may be indexed too'],
     ['org_id = ${orgId}', 'function unsearchable', 'other members may be indexed too'],
     [app, 'const isUnsearchable', 'it only checks whether there is work, and other members may be indexed too'],
@@ -130,11 +123,9 @@ export const harmless: readonly Harmless[] = [
   ]),
   ...of('api-keys/api-keys.store.ts', [
     [appOf('k'), 'function countApiKeys', once('a user and of an organization')],
-    [appOf('k'), 'function findApiKey', once('an API key')],
     [appOf('k'), 'function getApiKey', once('an API key')],
     [appOf('k'), 'function lockApiKey', once('an API key')],
     [app, 'function holdMachine', once('a machine user')],
-    [app, 'function endKeysOf', once('a user')],
     ['named.org_id = k.org_id', 'const apiKeyColumns', once('an API key')],
   ]),
   ...of('api-keys/end-keys.store.ts', [
@@ -145,8 +136,6 @@ export const harmless: readonly Harmless[] = [
   ]),
   ...of('branding/shown-branding.store.ts', [[app, 'function findOrganizationName', once('an organization')]]),
   ...of('api-keys/find-api-keys.store.ts', [
-    [appOfAsked('r'), 'JOIN roles r', otherApps],
-    [appOfAsked('named'), 'const namedRights', once('an API key')],
     [appOfAsked('m'), 'function findApiKeys', once('a user and of an organization')],
     [appOfAsked('w'), 'function findApiKeys', once('a machine user')],
     ['named.org_id = k.org_id', 'const namedRights', once('an API key')],
@@ -171,8 +160,6 @@ export const harmless: readonly Harmless[] = [
     [appOfAsked('o'), 'function findOrganizationClients', once('an organization')],
     [appOfAsked('r'), 'function findOrganizationClients', otherApps],
     [appOfAsked('mr'), 'function findOrganizationClients', once('a machine user and of an organization')],
-    ['m.org_id = asked.org_id', 'function findOrganizationMachines', 'the token is signed, and names both'],
-    ['s.machine_user_id = m.id', 'function findOrganizationMachines', 'the token is signed, and names both'],
     ['mr.org_id = m.org_id', 'function findOrganizationClients', once('a machine user')],
     ['s.machine_user_id = machine.id', 'function touchOrganizationSecret', once('a secret')],
   ]),
@@ -180,7 +167,6 @@ export const harmless: readonly Harmless[] = [
     [app, 'function countOrganizationMachineSecrets', once('a machine user')],
     [appOf('m'), 'function isOwnerOrSuperAdmin', once('a user and of an organization')],
     [appOf('u'), 'function isOwnerOrSuperAdmin', once('a user')],
-    [app, 'function deleteSecretsCreatedBy', once('a user')],
     [appOf('m'), 'function deleteSecrets', once('a machine user')],
     [appOf('o'), 'function deleteSecrets', once('an organization')],
     [
@@ -210,15 +196,11 @@ export const harmless: readonly Harmless[] = [
     ['org_id = ${orgId}', 'function patchMachineRow', 'it was locked in the organization before'],
     ['held.org_id = ${orgId}', 'function setMachineRoles', 'it was locked in the organization before'],
   ]),
-  ...of('organizations/security.store.ts', [
-    [appOf('o'), 'function lockSecurity', once('an organization')],
-    [app, 'function findSecurity', once('an organization')],
-  ]),
+  ...of('organizations/security.store.ts', [[appOf('o'), 'function lockSecurity', once('an organization')]]),
   ...of('roles/effective-permissions.store.ts', [
     [appOf('r'), "SELECT 'ORG_OWNER'", otherApps],
     [appOfAsked('m'), 'function selectGrants', once('a user and of an organization')],
     [appOfAsked('s'), 'function selectGrants', once('a session')],
-    ['s.user_id = asked.user_id', 'LEFT JOIN sessions s', 'security.test.ts tests the session of another person'],
   ]),
   ...of('email/mails.store.ts', [[user, 'function mailedSince', 'sign-up.test.ts tests a mail to somebody else']]),
   ...of('exchanges/exchanges.store.ts', [[appOf('o'), 'const ownOrganization', once('an organization')]]),

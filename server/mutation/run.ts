@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { harmless } from './harmless.ts';
 import type { Harmless } from './harmless-terms.ts';
@@ -23,6 +23,14 @@ const suites: Readonly<Record<Kind, readonly string[]>> = {
 };
 
 const server = fileURLToPath(new URL('../', import.meta.url));
+
+/** Tests of other directories that test the guards of a directory. */
+const testedElsewhere: Readonly<Record<string, readonly string[]>> = {
+  access: ['tokens/organization-machine-token'],
+  members: ['organization-machine-users/former-owners', 'tokens/organization-machine-token'],
+  'organization-machine-users': ['operate/organization-machines', 'tokens/organization-machine-token'],
+  sessions: ['factors/factors'],
+};
 
 /** Runs vitest with a configuration of this folder. @returns whether all tests passed, and the output */
 async function vitest(
@@ -118,9 +126,12 @@ class Trial {
 
   /** Runs the tests of a directory against the guards of this directory. */
   async #runRoom(room: string): Promise<void> {
-    const guards = [...this.#open.values()].filter((mutant) => roomOf(mutant) === room).map(({ id }) => id);
-    const { findings } = await runSuite(join(room, '*.test.ts'), { guards, isByHand: true });
-    for (const finding of findings) if (!('prepared' in finding)) this.#learn(room, finding);
+    const elsewhere = testedElsewhere[basename(room)] ?? [];
+    for (const tests of [join(room, '*.test.ts'), ...elsewhere.map((name) => `src/${name}.test.ts`)]) {
+      const guards = [...this.#open.values()].filter((mutant) => roomOf(mutant) === room).map(({ id }) => id);
+      const { findings } = await runSuite(tests, { guards, isByHand: true });
+      for (const finding of findings) if (!('prepared' in finding)) this.#learn(tests, finding);
+    }
   }
 
   #learn(suite: string, finding: Finding): void {

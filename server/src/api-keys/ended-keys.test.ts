@@ -190,6 +190,14 @@ describe('a key that a super admin created in an organization', () => {
     expect((await adoptionMails(owner)).map(({ text }) => text.includes('migration'))).toEqual([true]);
   });
 
+  test('is refused also if the creator is a member of another organization', async () => {
+    const next = await world.organization(owner);
+    const body = { email: former.email, firstName: 'A', lastName: 'B' };
+    withStatus(201, await byAdmin('POST', `/v1/authorization/organizations/${next}/owners`, body));
+    await demote(former);
+    expect([await makerOf(key), await isActive(key)]).toEqual([null, false]);
+  });
+
   test('stays refused when the creator becomes a super admin again, until an owner adopts it', async () => {
     await demote(former);
     await promote(former);

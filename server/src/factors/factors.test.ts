@@ -247,6 +247,16 @@ describe('factors in an app that requires a second factor', () => {
     expect(ends.getTime() - test.clock.now().getTime()).toBeGreaterThan(7 * 24 * 3_600_000);
   });
 
+  it('the first factor ends the other sessions that could only add one, of this person alone', async () => {
+    const neighbour = await world.person();
+    const [theirs, other] = [await world.signIn(neighbour.email), await world.signIn(person.email)];
+    person = await world.signIn(person.email);
+    const added = await addFactor(world, person);
+    await confirm(added.id, { code: nextCode(world, added), verificationCode: await code() });
+    expect(problem(await call('GET', factorsUrl, undefined, other.token))).toBe('401 unauthenticated');
+    expect((await call('GET', factorsUrl, undefined, theirs.token)).statusCode).toBe(200);
+  });
+
   it('the address must be claimed first', async () => {
     person = await world.person({ verified: false });
     const { code: verificationCode } = await world.mail(person.email);

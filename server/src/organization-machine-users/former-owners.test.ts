@@ -293,6 +293,8 @@ test('the creator is notified of a new secret, and rejects it by the link of the
 });
 
 test('the link deletes a secret that another owner has confirmed, and the owners are notified', async () => {
+  await world.organization(await world.person(), { name: 'Next door' });
+  await byAdmin('PATCH', organizationUrl(), { name: 'Our house' });
   const mail = await world.mail(former.email);
   const [, token = ''] = /#(gh_n_m[\w-]+)/.exec(mail.text) ?? [];
   await demote();
@@ -303,7 +305,7 @@ test('the link deletes a secret that another owner has confirmed, and the owners
   expect(await outcome()).toBe('401 invalid_client');
   expect((await world.call('GET', organizationUrl(), { token: bearer })).statusCode).toBe(401);
   const mails = (await world.mails(owner.email)).filter(({ purpose }) => purpose === 'credential_reported');
-  expect(mails.map(({ text }) => text.includes('exporter'))).toEqual([true]);
+  expect(mails.map(({ text }) => [text.includes('exporter'), text.includes('Our house')])).toEqual([[true, true]]);
   const audit = await world.call('GET', `${organizationUrl()}/audit-events?pageSize=9`, { token: owner.token });
   const { events } = audit.json<{ events: { action: string }[] }>();
   expect(events.filter(({ action }) => action === 'organization_machine_secret.deleted')).toHaveLength(1);

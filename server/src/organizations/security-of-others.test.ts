@@ -25,4 +25,6 @@ test('the policies of two organizations are read and changed apart', async () =>
   await second('PATCH', { maxSessionHours: 7 });
   expect((await first('PATCH', { rememberDays: 1 })).json()).toMatchObject({ maxSessionHours: 5, rememberDays: 1 });
   expect((await second('GET')).json()).toMatchObject({ maxSessionHours: 7, rememberDays: 0 });
+  for (const rememberDays of [2, 3])
+    expect((await second('PATCH', { rememberDays })).json()).toMatchObject({ maxSessionHours: 7, rememberDays });
 });
