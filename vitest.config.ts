@@ -35,7 +35,8 @@ export default defineConfig({
     pool: 'forks',
     // Test files keep nothing in modules: a worker loads and compiles the service once for all of its files.
     isolate: false,
-    maxWorkers: 2,
+    // Tests wait for processes that they start, so one more than two processors is busy with.
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // Ends tests that hang. The limit is high enough for slow tests on a busy machine.
     testTimeout: 300_000,
