@@ -66,12 +66,18 @@ export function decideByDeclaration(call: Call, relation: OrganizationRelation |
  * Reads the organization of the call in one round trip, together with the relation that decides on access.
  *
  * @param columns columns of `organizations o`, each after a comma
+ * @param allowed principals that may make the call, if the declaration allows more of them
  * @throws ApiError as `decideAccess` does
  */
-export async function readOrganization<Row>(call: Call, columns: Sql): Promise<Row & OrganizationRelation> {
+export async function readOrganization<Row>(
+  call: Call,
+  columns: Sql,
+  allowed?: readonly Principal[],
+): Promise<Row & OrganizationRelation> {
+  const access = accessOverOrganization(call);
   const relation = organizationRelation(call.actor, call.appId, call.orgId, call.services.clock.now(), columns);
   const [row] = await call.services.db.query<Row & OrganizationRelation>(relation);
-  decideByDeclaration(call, row);
+  decideByRelation(call, access, allowed ?? access.principals, row);
   if (!row) throw new Error(`${call.route.operationId} was granted access without a relation`);
   return row;
 }

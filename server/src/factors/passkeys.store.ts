@@ -36,6 +36,13 @@ const credentialIdOf = sql`COALESCE(shared_credential_id, credential_id)`;
  * @returns false if the user has the credential already, or the relying party of the app has changed
  */
 export async function insertPasskey(tx: Tx, appId: string, passkey: NewPasskey): Promise<boolean> {
+  // The second statement sees the credential that another user has stored while the first one waited for it.
+  const isStored = (await insertUnlessStored(tx, appId, passkey)) || (await insertUnlessStored(tx, appId, passkey));
+  if (isStored) await recordWhetherHasFactor(tx, appId, passkey.userId);
+  return isStored;
+}
+
+async function insertUnlessStored(tx: Tx, appId: string, passkey: NewPasskey): Promise<boolean> {
   const rows = await tx.query(sql`
     WITH app AS (
       SELECT id FROM apps
@@ -59,7 +66,6 @@ export async function insertPasskey(tx: Tx, appId: string, passkey: NewPasskey):
       AND ${credentialIdOf} = ${passkey.credentialId})
     ON CONFLICT (app_id, credential_id) DO NOTHING
     RETURNING 1`);
-  if (rows.length > 0) await recordWhetherHasFactor(tx, appId, passkey.userId);
   return rows.length > 0;
 }
 

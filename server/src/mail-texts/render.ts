@@ -45,6 +45,9 @@ const inOneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, ' ').t
 
 type Values = ReadonlyMap<string, string>;
 
+/** An e-mail address in which no mail program sees another link. */
+const ordinaryAddress = /^(?!www\.)[\p{L}\p{N}._+'-]+@[\p{L}\p{N}.-]+$/iu;
+
 /**
  * The value of each placeholder.
  *
@@ -57,6 +60,7 @@ function valuesOf(
   toName: (name: string) => string,
 ): Values {
   const { organizationName = '', device = '', address = '', time = '', email = '', provider = '' } = content;
+  const toAddress = (text: string) => (ordinaryAddress.test(text) ? cut(oneLine(text)) : toName(text));
   const { unlinked = '', linked = '', keyName = '', machineUser = '', factorName = '', codesLeft = '' } = content;
   const { effectiveAt = '', changedBy = '' } = content;
   const values: Record<MailField | 'brandName', string> = {
@@ -66,7 +70,7 @@ function valuesOf(
     device: deviceName(device) ?? words.unknownDevice,
     address: cut(oneLine(address)),
     time: timeInWords(time, language),
-    email: toName(email),
+    email: toAddress(email),
     provider: toName(provider),
     keyName: toName(keyName),
     unlinked: toName(unlinked),
@@ -75,7 +79,7 @@ function valuesOf(
     factorName: toName(factorName),
     codesLeft,
     effectiveAt: timeInWords(effectiveAt, language),
-    changedBy: changedBy === '' ? words.anAdministrator : toName(changedBy),
+    changedBy: changedBy === '' ? words.anAdministrator : toAddress(changedBy),
   };
   return new Map(Object.entries(values));
 }

@@ -80,11 +80,11 @@ async function confirmUnchanged(call: Call, versions: readonly string[] | undefi
  *
  * @throws ApiError `rate_limited`, or the refusal of the decision on access
  */
-async function limitRenames(call: Call, { name }: OrganizationPatch): Promise<void> {
+async function limitRenames(call: Call, patch: OrganizationPatch): Promise<void> {
   const { actor } = call;
-  if (name === undefined || actor.kind !== 'user' || actor.user.isSuperAdmin) return;
-  const { held } = await readOrganization(call, empty);
-  if (held.includes('ORG_OWNER')) await takeLimit(call, 'organizationRenamesPerUserPerDay', actor.user.id);
+  if (patch.name === undefined || actor.kind !== 'user' || actor.user.isSuperAdmin) return;
+  await readOrganization(call, empty, mayApply(patch));
+  await takeLimit(call, 'organizationRenamesPerUserPerDay', actor.user.id);
 }
 
 /** @returns the new version */

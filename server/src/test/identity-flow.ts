@@ -6,7 +6,7 @@ import type { World } from './world/world.ts';
 export const successUrl = 'http://localhost:4000/signed-in?from=provider#top';
 export const failureUrl = 'http://localhost:4000/sign-in';
 
-/** A browser as far as these flows need one: it stores the cookie of `/idps`. */
+/** A browser as far as these flows need one: it stores the cookies of `/idps`. */
 export interface Browser {
   cookie: string | undefined;
 }
@@ -18,8 +18,8 @@ export async function visit(world: World, browser: Browser, url: string): Promis
   const { pathname, search } = new URL(url);
   const headers = browser.cookie === undefined ? {} : { cookie: browser.cookie };
   const response = await world.call('GET', pathname + search, { app: null, headers });
-  const set = response.headers['set-cookie'];
-  if (typeof set === 'string') browser.cookie = set.split(';')[0];
+  const set = [response.headers['set-cookie'] ?? []].flat();
+  if (set.length > 0) browser.cookie = set.map((cookie) => cookie.split(';')[0]).join('; ');
   return response;
 }
 

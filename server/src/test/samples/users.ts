@@ -258,6 +258,7 @@ const invitationSamples: SampleCalls = {
     {
       ...acceptance,
       title: 'to an account that is claimed',
+      tellsMore: ['user.password_reset'],
       prepare: async (stage) => {
         const { email, userId } = await stage.world.person({ verified: false });
         const { code } = await inviteTo(stage, email);
