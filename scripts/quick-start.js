@@ -76,8 +76,10 @@ function blocksOfGuide(guide) {
  * Starts a service on a free port that it chooses and reports, so that no other program can take the port in between.
  *
  * @param {Place} place
+ * @param {number} [attempts] on a busy machine, a service may end because the database has not accepted it in time
  */
-async function startService({ env: own }) {
+async function startService(place, attempts = 3) {
+  const { env: own } = place;
   // Tokens contain the URL of the service, so they remain valid when a guide continues on another port.
   const env = { PATH: process.env['PATH'], PORT: '0', PUBLIC_URL: 'http://localhost:3000', ...own };
   const child = spawn(process.execPath, ['server/dist/main.js'], {
@@ -89,6 +91,7 @@ async function startService({ env: own }) {
   child.stdout.setEncoding('utf8').on('data', (text) => (printed += text));
   const deadline = Date.now() + startTimeoutMs;
   while (!printed.includes('the service is ready')) {
+    if (child.exitCode !== null && attempts > 1) return startService(place, attempts - 1);
     if (child.exitCode !== null) throw new Error(`The service did not start:\n${printed}`);
     if (Date.now() > deadline) {
       child.kill('SIGKILL');
