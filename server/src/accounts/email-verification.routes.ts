@@ -39,9 +39,9 @@ async function verifyAddress(
     if (compared && !(await lockCredentials(tx, appId, compared))) return { result: undefined, event: undefined };
     if (!(await consumeCode(tx, appId, userId, codeId))) throw new ApiError('code_invalid');
     await setEmailVerified(tx, appId, userId, { claimedBy, now: services.clock.now() });
-    if (claimedBy !== null)
-      await endCopies(tx, appId, userId, call.actor.kind === 'user' ? call.actor.session.id : undefined);
-    const changes = claimedBy !== null && !user.isEmailClaimed ? ['isEmailClaimed'] : [];
+    const isClaim = claimedBy !== null && !user.isEmailClaimed;
+    if (isClaim) await endCopies(tx, appId, userId, call.actor.kind === 'user' ? call.actor.session.id : undefined);
+    const changes = isClaim ? ['isEmailClaimed'] : [];
     return { result: true, event: { target: { kind: 'user', id: userId }, changes } };
   });
 }

@@ -196,6 +196,18 @@ describe('a claim', () => {
     const body = { userId: claimant.userId, verificationCode: code };
     return world.call('POST', `${users}/email/verification`, { token, headers, body });
   };
+  /** Invites the claimant to an organization. @returns the body with which the claimant accepts */
+  async function invite(): Promise<object> {
+    const orgId = await world.organization(person);
+    const body = { email: claimant.email, firstName: 'A', lastName: 'B', role: 'reader' };
+    const at = `/v1/authorization/organizations/${orgId}/members`;
+    await world.call('POST', at, { token: world.admin.token, body });
+    return { orgId, verificationCode: (await world.mail(claimant.email)).code };
+  }
+  async function accept(body: object): Promise<void> {
+    const response = await world.call('POST', `${users}/me/invitations/accept`, { token: claimant.token, body });
+    expect(response.statusCode).toBe(200);
+  }
   const newCookie = (response: { headers: Record<string, unknown> }) =>
     /session-token=(gh_s_[^;]+);/.exec(String(response.headers['set-cookie']))?.[1];
 
@@ -213,15 +225,17 @@ describe('a claim', () => {
   });
 
   it('by an invitation ends copies, too', async () => {
-    const orgId = await world.organization(person);
     const copy = await copySession(world, claimant.token);
-    const body = { email: claimant.email, firstName: 'A', lastName: 'B', role: 'reader' };
-    const at = `/v1/authorization/organizations/${orgId}/members`;
-    await world.call('POST', at, { token: world.admin.token, body });
-    const proof = { orgId, verificationCode: (await world.mail(claimant.email)).code };
-    const accepted = await world.call('POST', `${users}/me/invitations/accept`, { token: claimant.token, body: proof });
-    expect(accepted.statusCode).toBe(200);
+    await accept(await invite());
     expect(await statuses(copy, of(claimant))).toEqual([401, 200]);
+  });
+
+  it('an invitation that is accepted after the claim ends no copies', async () => {
+    const proof = await invite();
+    expect((await claim({}, claimant.token)).statusCode).toBe(200);
+    const copy = await copySession(world, claimant.token);
+    await accept(proof);
+    expect(await statuses(copy, of(claimant))).toEqual([200, 200]);
   });
 
   it.each<[what: string, bearer: () => Promise<string> | string]>([

@@ -59,7 +59,7 @@ export async function consumeSignedChallenge(
 
 /**
  * The user whose passkey may be used with this challenge. If the caller has named no user, the authenticator names app
- * and user by the handle. The id of a credential alone names nobody: several users can have registered it.
+ * and user by the handle. The id of the credential is not enough, because several users can have registered it.
  */
 function acceptedUser(appId: string, accepted: Accepted, handle: string | undefined): string {
   const named = handle === undefined ? undefined : (userOfHandle(appId, handle) ?? unusedId);

@@ -154,7 +154,7 @@ const acceptMine = route({
       // If somebody else claims the account, the session ends and the code is voided in the same transaction.
       if (!(await consumeCode(tx, appId, user.id, codeId))) throw new ApiError('code_invalid');
       await setEmailVerified(tx, appId, user.id, { claimedBy: 'mailed_code', now: services.clock.now() });
-      await endCopies(tx, appId, user.id, session.id);
+      if (!user.isEmailClaimed) await endCopies(tx, appId, user.id, session.id);
       const events = acceptanceEvents(user.id, await grantInvitations(tx, services, appId, user.id), body.orgId);
       const event = events.length > 0 ? events : { target: { kind: 'user', id: user.id }, orgId: body.orgId };
       return { result: { message: 'Invitation accepted' }, event };

@@ -348,7 +348,8 @@ const longestChain = 10;
  * Inserts a copy of a session, with the same strength, authentication times and expiry. The user must be locked
  * already, so that the session cannot end in the meantime without its copy.
  *
- * @param origin the session, and the hash of the token with which the copy was requested; null: any token
+ * @param origin the session, and the hash of the token with which the copy was requested. If the hash is null, the
+ *   present token of the session is not compared
  * @returns false if the session has ended or is restricted, or if it is the last of a chain
  */
 export async function copySession(
