@@ -182,8 +182,8 @@ export const errorCodes = {
   role_limit_exceeded: [
     409,
     'Role limit exceeded',
-    'An organization can have at most 200 roles, an app at most 100 predefined roles, each with at most 5,000 ' +
-      'permissions of 256 KiB in all roles together; nothing was changed.',
+    'An organization can have at most 200 roles, and an app at most 100 predefined ones. All of these roles together ' +
+      'can have at most 5,000 permissions, and these at most 256 KiB of text. Nothing was changed.',
   ],
   invitation_not_found: [404, 'Invitation not found', 'There is no such invitation, or you may not see it.'],
   invitation_closed: [409, 'Invitation closed', 'The invitation was already accepted or revoked; nothing was changed.'],

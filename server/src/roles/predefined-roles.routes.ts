@@ -20,7 +20,7 @@ export const predefinedRoleRoutes = [
     description:
       'Adds roles to all existing and future organizations of the app, under the key `global:<key>`. Omit ' +
       'the prefix in the request. An existing role with the same key is replaced for all users who have ' +
-      'it. At most 100 per app, together at most 5,000 permissions of 256 KiB in all.',
+      'it. At most 100 per app, together at most 5,000 permissions with 256 KiB of text.',
     access: accepting({ machineScope: 'roles:write' }, overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
     audit: 'predefined_roles.created',
     idempotency: 'kept',

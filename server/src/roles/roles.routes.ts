@@ -52,8 +52,8 @@ export const roleRoutes = [
       'Adds the listed roles. A role that already exists gets the name and exactly the permissions of the ' +
       'request, effective from the next permission check. Roles that are not listed do not change. At ' +
       'most 100 roles per request, 200 per organization, 500 permissions per role; all roles of the organization ' +
-      'together at most 5,000 permissions of 256 KiB in all. With If-Match the change applies only to that version ' +
-      'of the organization.',
+      'together at most 5,000 permissions with 256 KiB of text. With If-Match the change applies only to that ' +
+      'version of the organization.',
     access: accepting(
       { accessToken: true, machineScope: 'roles:write' },
       overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER'),
