@@ -22,17 +22,6 @@ const keepsFactorProtection = (after: Settings, before: Settings): boolean =>
   after.mfa.resetDelayHours === before.mfa.resetDelayHours &&
   factorLimits.every((name) => after.limits[name] === before.limits[name]);
 
-const hasSameEntries = (one: readonly string[], other: readonly string[]): boolean =>
-  one.toSorted().join() === other.toSorted().join();
-
-/** These settings are protected, because a stolen session must not disable the protection of the others. */
-const keepsProtection = (after: Settings, before: Settings): boolean =>
-  after.stepUp === before.stepUp &&
-  hasSameEntries(after.stepUpOperations, before.stepUpOperations) &&
-  hasSameEntries(after.signInMethods, before.signInMethods) &&
-  keepsFactorProtection(after, before) &&
-  isDeepStrictEqual(after.mfa.relyingParty, before.mfa.relyingParty);
-
 /** Settings that, when they are turned on, give rights to people or machine users that did not have them. */
 const granting = [
   'managersMayGrantAnyRole',
@@ -41,10 +30,18 @@ const granting = [
   'organizationMachineUsers',
 ] as const;
 
-/** @throws ApiError `reauthentication_required`, `step_up_required` */
+/**
+ * Every change needs fresh authentication, because a thief with a stolen session could otherwise send mails and codes to
+ * an address of their own, or disable a protection.
+ *
+ * @throws ApiError `reauthentication_required`, `step_up_required`
+ */
 function checkFreshness(call: Call, after: Settings, before: Settings): void {
-  const grants = granting.some((name) => after[name] && !before[name]);
-  if (grants || !keepsProtection(after, before)) requireFreshForChange(call, grants);
+  if (isDeepStrictEqual(after, before)) return;
+  requireFreshForChange(
+    call,
+    granting.some((name) => after[name] && !before[name]),
+  );
 }
 
 /** Methods of authentication (`amr`) of each kind of factor. A mailed code is only for sign-in. */
@@ -95,11 +92,10 @@ export const settingsRoutes = [
     summary: 'Change settings of the app',
     description:
       'Changes the settings in the request; absent settings stay unchanged, also within `mail`, `mfa` and `limits`. ' +
-      'Effective from the next request on, in every process. Only a super admin who has used a second factor in the ' +
-      'session can change `mfa.policy` to `required`, or from `required`. Super admins who have a second factor need ' +
-      'to have used it within the last ten minutes to change `mfa.policy`, `mfa.factors`, `mfa.graceDays`, ' +
-      '`mfa.rememberDays` or the limits of second factors. The same applies if they turn on ' +
-      '`managersMayGrantAnyRole`, `managersMayMakeApiKeys`, `ownersHoldAllPermissions` or ' +
+      'Effective from the next request on, in every process. Every change needs fresh authentication, with a second ' +
+      'factor if the super admin has one. Only a super admin who has used a second factor in the session can change ' +
+      '`mfa.policy` to `required`, or from `required`. If the app requires a second factor, one is also needed to ' +
+      'turn on `managersMayGrantAnyRole`, `managersMayMakeApiKeys`, `ownersHoldAllPermissions` or ' +
       '`organizationMachineUsers`, which gives rights to others.',
     access: overApp('SUPER_ADMIN'),
     audit: 'app.settings_updated',

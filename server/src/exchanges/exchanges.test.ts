@@ -8,6 +8,7 @@ import type { UndoableDb } from '../test/undo.ts';
 import { setMfa } from '../test/world/browsers.ts';
 import { enrol } from '../test/world/factors.ts';
 import { createVisitor } from '../test/world/visitor.ts';
+import { withStatus } from '../test/world/answers.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 import { sweepExchanges } from './sweep-exchanges.ts';
 
@@ -364,11 +365,11 @@ describe('copies of a session', () => {
 });
 
 describe('the number of codes', () => {
-  const limit = (count: number) =>
-    world.call('PATCH', '/v1/authorization/apps/settings', {
-      token: world.admin.token,
-      body: { limits: { exchangeCodesPerUserPerHour: count } },
-    });
+  const limit = async (count: number) => {
+    await world.reauthenticate();
+    const body = { limits: { exchangeCodesPerUserPerHour: count } };
+    withStatus(200, await world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body }));
+  };
 
   it('is limited per user, for all of their sessions together', async () => {
     await limit(3);

@@ -195,6 +195,7 @@ describe('an access token is refused', () => {
 
   test('an access token for the name of the app, which means this API in machine tokens, is refused', async () => {
     expect(problem(await request({ audience: world.appName }))).toBe('400 audience_not_allowed');
+    await world.reauthenticate();
     const response = await world.call('PATCH', `/v1/authorization/apps/settings`, {
       token: world.admin.token,
       body: { audiences: [api, world.appName] },
