@@ -555,11 +555,11 @@ export type AppSettings = {
          */
         passwordChecksPerUserPerHour: number;
         /**
-         * Wrong codes of second factors of one user in an hour, from devices and sessions in which none was used before.
+         * Wrong codes of second factors of one user in an hour, from devices and sessions in which the user has not used a second factor before.
          */
         secondFactorsPerUserPerHour: number;
         /**
-         * Wrong codes of second factors of one user in an hour from one device or session in which one was used before.
+         * Wrong codes of second factors of one user in an hour, from one device or session in which the user has used a second factor before.
          */
         secondFactorsPerDevicePerHour: number;
         /**
@@ -1278,11 +1278,11 @@ export type CreateAppRequest = {
              */
             passwordChecksPerUserPerHour?: number;
             /**
-             * Wrong codes of second factors of one user in an hour, from devices and sessions in which none was used before.
+             * Wrong codes of second factors of one user in an hour, from devices and sessions in which the user has not used a second factor before.
              */
             secondFactorsPerUserPerHour?: number;
             /**
-             * Wrong codes of second factors of one user in an hour from one device or session in which one was used before.
+             * Wrong codes of second factors of one user in an hour, from one device or session in which the user has used a second factor before.
              */
             secondFactorsPerDevicePerHour?: number;
             /**
@@ -5009,11 +5009,11 @@ export type UpdateAppRequest = {
              */
             passwordChecksPerUserPerHour?: number;
             /**
-             * Wrong codes of second factors of one user in an hour, from devices and sessions in which none was used before.
+             * Wrong codes of second factors of one user in an hour, from devices and sessions in which the user has not used a second factor before.
              */
             secondFactorsPerUserPerHour?: number;
             /**
-             * Wrong codes of second factors of one user in an hour from one device or session in which one was used before.
+             * Wrong codes of second factors of one user in an hour, from one device or session in which the user has used a second factor before.
              */
             secondFactorsPerDevicePerHour?: number;
             /**
@@ -5314,11 +5314,11 @@ export type UpdateAppSettingsRequest = {
          */
         passwordChecksPerUserPerHour?: number;
         /**
-         * Wrong codes of second factors of one user in an hour, from devices and sessions in which none was used before.
+         * Wrong codes of second factors of one user in an hour, from devices and sessions in which the user has not used a second factor before.
          */
         secondFactorsPerUserPerHour?: number;
         /**
-         * Wrong codes of second factors of one user in an hour from one device or session in which one was used before.
+         * Wrong codes of second factors of one user in an hour, from one device or session in which the user has used a second factor before.
          */
         secondFactorsPerDevicePerHour?: number;
         /**

@@ -40,14 +40,16 @@ export function evaluate(allowed: readonly Principal[], held: Held, notFound: Er
 /** The input of the decision on an operation over an organization, in addition to the principals. */
 type Operation = Pick<OverOrganization, 'operation' | 'evenBelowPolicy'>;
 
-/** Whether the session of a person must meet the policy of the organization. Its name and status are shown to all. */
+/**
+ * Whether the session of a person must meet the policy of the organization. To see only name and status, it need not.
+ */
 export const needsPolicy = ({ operation, evenBelowPolicy }: Operation): boolean =>
   operation !== 'see' && !evenBelowPolicy;
 
 /**
  * Authorizes an operation on an organization: the caller's relation and the organization's status must both allow it,
  * and the caller's session must meet its policy. Members of a deactivated organization get `organization_inactive` for
- * every call.
+ * every operation except `see`, even for operations that their role does not allow.
  *
  * @param relation undefined if the organization does not exist
  * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`, `organization_inactive_state`,

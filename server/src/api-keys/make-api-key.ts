@@ -44,8 +44,8 @@ export function checkExpiry(expiresAt: Date | null | undefined, now: Date): void
 }
 
 /**
- * The status of an organization, and the policy that the caller does not meet. A remembered device does not count,
- * because keys outlive it.
+ * The status of an organization, and the policy that the caller does not meet. A remembered device does not replace the
+ * second factor here, because keys outlive it.
  */
 const stateFor = (tx: Tx, { appId, actor, services }: Call, orgId: string) =>
   organizationState(tx, appId, orgId, withoutRememberedDevice(actor), services.clock.now());
@@ -88,8 +88,8 @@ async function holdPerson(tx: Tx, call: Call, orgId: string): Promise<Holder> {
 }
 
 /**
- * Refuses a key with permissions that its holder neither has nor, for a key of the organization, may grant. Otherwise a
- * later change of a role could add permissions to the key.
+ * Checks that the holder has every permission of the key or, for a key of the organization, may grant it. Without this
+ * check a key could name a permission in advance, and get it when a role changes later.
  *
  * @throws ApiError `access_denied`
  */
@@ -97,7 +97,7 @@ async function checkReach(tx: Tx, appId: string, { keyHash, now }: NewApiKey): P
   const [made] = await findApiKeys(tx, [{ appId, keyHash }], now);
   const [first] = made?.withheld ?? [];
   if (made && first === undefined) return;
-  const named = first === undefined ? '' : `: "${first}" is none of that`;
+  const named = first === undefined ? '' : `. You neither have nor may grant "${first}"`;
   throw new ApiError('access_denied', {
     detail: `A key can have only roles or permissions that you have or may grant${named}.`,
   });
@@ -134,7 +134,7 @@ interface Making<Result> {
   readonly orgId: string;
   readonly owner: KeyOwner;
   readonly most: number;
-  /** Locks the owner of the key, and returns its holder. */
+  /** Locks the owner of the key. Returns its holder, whose rights limit the key. */
   readonly hold: (tx: Tx) => Promise<Holder>;
   readonly toResult: (made: ApiKey, key: string) => Result;
 }
@@ -145,7 +145,8 @@ async function makeApiKey<Result>(call: Call, body: NewApiKeyBody, making: Makin
   const now = services.clock.now();
   checkExpiry(body.expiresAt, now);
   const key = newApiKey();
-  // Read before the transaction, because the query would otherwise wait for it.
+  // Read before the transaction: the query uses a connection of its own. On the embedded database, which has one
+  // connection, it would wait for the transaction to end.
   await namedAppOf(call);
   return mutate(call, async (tx) => {
     const holder = await making.hold(tx);

@@ -58,8 +58,8 @@ const isOriginOf = (entry: string, { url }: Filled): boolean =>
   isBareOrigin(entry) && new URL(entry).origin === url.origin;
 
 /**
- * Whether path and fragment are equal, and each query parameter is a placeholder or is in the entry. An entry that ends
- * with `?*` allows any query.
+ * Whether origin, path and fragment are equal, and the query parameters are the same, apart from those whose value is a
+ * placeholder. An entry that ends with `?*` allows any query.
  */
 function matchesExactly(target: Filled, entry: string): boolean {
   if (isBareOrigin(entry)) return false;
@@ -93,7 +93,10 @@ export function allowsTarget(settings: Settings, target: Filled, isTrusted: bool
   );
 }
 
-/** The narrowest entry that would allow the template for all callers. */
+/**
+ * An entry to suggest, which would allow the template for all callers. If the template has fixed parameters, the entry
+ * allows any query where that is possible.
+ */
 export function entryFor(template: string, filled: Filled): string {
   const named = new URL(template.replace(placeholder, (_, name: string) => `__${name.trim()}__`));
   const restored = (part: string) => part.replace(/__(\w+?)__/g, '{{$1}}');

@@ -31,8 +31,8 @@ const granting = [
 ] as const;
 
 /**
- * Every change needs fresh authentication, because a thief with a stolen session could otherwise send mails and codes to
- * an address of their own, or disable a protection.
+ * Every change needs fresh authentication, because a thief with a stolen session could otherwise send mails and codes
+ * to an address of their own, or disable a protection.
  *
  * @throws ApiError `reauthentication_required`, `step_up_required`
  */

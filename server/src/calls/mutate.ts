@@ -24,7 +24,8 @@ export interface ChangeEvent {
   readonly actor?: { readonly kind: 'user'; readonly id: string };
   /**
    * Omits the client's address and user agent: after the deletion of an account only the user id is kept, and an
-   * organization learns nothing about the client of a call that others caused.
+   * organization gets no address and no user agent for a change that follows from a call about another organization or
+   * the account.
    */
   readonly withoutClient?: true;
   /** The user id on whose behalf a machine user claims to act; not verified. */
@@ -44,8 +45,8 @@ export interface Change<Result> {
 const committed = new WeakSet<Call>();
 
 /**
- * Whether this call has committed a possible change. If the call fails later, its response must not claim that nothing
- * was changed.
+ * Whether this call has committed a transaction that may have changed something. If the call fails later, its response
+ * must not claim that nothing was changed.
  */
 export const hasCommitted = (call: Call): boolean => committed.has(call);
 

@@ -107,7 +107,7 @@ export async function voidAllCodes(
 }
 
 /**
- * Counts the valid short codes of a user, outside of organizations, that have attempts left for strangers.
+ * Counts the valid short codes of a user, for a purpose without an organization, that have attempts left for strangers.
  *
  * @param requestedFrom counts only the codes that this client address requested; undefined: all
  */

@@ -12,7 +12,7 @@ import { mailboxKey } from '../http/email-address.ts';
 import { insertMail, voidWaitingMails } from './mails.store.ts';
 import { type MailToQueue, queueMail, type QueueServices, sealMail } from './queue-mail.ts';
 
-/** Mails with a code that the owner of a mailbox needs or requests. Each kind has a separate quota. */
+/** Mails that the owner of a mailbox needs or requests: codes and security notices. Each kind has a separate quota. */
 export const mailboxKinds = [
   'verification',
   'reset',
@@ -32,7 +32,10 @@ export type MailboxKind = (typeof mailboxKinds)[number];
  */
 export const mailboxName = (kind: MailboxKind, email: string): string => `${kind} ${mailboxKey(email)}`;
 
-/** The subject of the mails that are reserved for networks and devices that an account has used. */
+/**
+ * The name under which the reserved mails of an account are counted. They are for networks and devices that the account
+ * has used.
+ */
 export const reservedName = (kind: MailboxKind, userId: string): string => `${kind} ${userId}`;
 
 const hourMs = 3_600_000;

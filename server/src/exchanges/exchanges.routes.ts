@@ -15,7 +15,7 @@ import { findAndLockUser } from '../users/users.store.ts';
 import { createExchangeCode, exchangeCodeCreated, exchangeSession, sessionExchanged } from './exchanges.schema.ts';
 import { type Exchange, consumeExchange, insertExchange } from './exchanges.store.ts';
 
-/** Short, because the code is in an address, which can leak. */
+/** Short, because the code is in a URL, which can leak. */
 const lifeMs = 60_000;
 
 interface Presented {
@@ -60,10 +60,10 @@ export const exchangeRoutes = [
     description:
       'Creates a code for a product on another site, which does not get the session cookie. The hosted pages make ' +
       'this call after a sign-in and add the code to `returnTo`. The product exchanges it with `POST ' +
-      '…/users/sessions/exchange`. The code can be used once, within a minute. It becomes invalid if the session of ' +
-      'the caller ends, and the session that the product got ends, too. With the session cookie, only pages of the ' +
-      'service can make this call, not those of `allowedOrigins`. With `organizationId`, an organization of ' +
-      'the caller, the product learns which one the person has chosen.',
+      '…/users/sessions/exchange`. The code can be used once, within a minute. If the session of the caller ends, ' +
+      'the code becomes invalid, and the session that the product got with it ends, too. With the session cookie, ' +
+      'only pages of the service can make this call, not those of `allowedOrigins`. With `organizationId`, an ' +
+      'organization of the caller, the product learns which one the person has chosen.',
     access: overApp('SESSION_OWNER'),
     audit: noAudit('The exchange of the code writes the event of the new session.'),
     idempotency: nothingKept('The response has a secret, and the call can be repeated without harm.'),

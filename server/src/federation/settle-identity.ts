@@ -72,7 +72,10 @@ async function tellLinked(
   await queueNotice(tx, call.services, app, { userId, recipient, purpose: 'identity_linked', content });
 }
 
-/** Claims an account for a person whose provider has verified its address; rule (P) applies. */
+/**
+ * Claims an account whose address the provider has verified. The earlier sign-in methods are void: rule (P), see
+ * `void-sign-in-methods.ts`.
+ */
 async function claimByProvider(
   tx: Tx,
   call: Call,
@@ -174,8 +177,9 @@ export async function recognizeCaller(tx: Tx, call: Call, arrival: Arrival): Pro
 
 /**
  * Links an identity to the signed-in user. The addresses may differ, because the user has just authenticated on both
- * sides. If the account is not claimed and the provider has verified its current address, the account is claimed (2.5
- * c). Rule (P) then applies, because a stranger may have set the password and started the sessions.
+ * sides. If the account is not claimed and the provider has verified its current address, the account is claimed
+ * (method (c) of ADR 55). The earlier sign-in methods are then void, because a stranger may have set the password and
+ * started the sessions.
  *
  * @param actor the caller; the session is checked again under the lock, because a claim may have ended it meanwhile
  * @throws ApiError `identity_already_linked`, `unauthenticated`

@@ -108,7 +108,7 @@ export const errorCodes = {
     'Second factor must be added',
     'This app requires a second factor. The session can only add one, verify the address and end itself.',
   ],
-  factor_not_allowed: [403, 'Second factor not allowed', 'This app does not use second factors of this kind.'],
+  factor_not_allowed: [403, 'Second factor not allowed', 'A second factor of this kind is not allowed here.'],
   mfa_disabled: [403, 'Second factors disabled', 'This app does not use second factors.'],
   factor_invalid: [
     400,
@@ -182,8 +182,9 @@ export const errorCodes = {
   role_limit_exceeded: [
     409,
     'Role limit exceeded',
-    'An organization can have at most 200 roles, and an app at most 100 predefined ones. All of these roles together ' +
-      'can have at most 5,000 permissions, and these at most 256 KiB of text. Nothing was changed.',
+    'An organization can have at most 200 roles, and an app at most 100 predefined ones. The roles of one ' +
+      'organization together, and the predefined roles together, can have at most 5,000 permissions and 256 KiB of ' +
+      'text. Nothing was changed.',
   ],
   invitation_not_found: [404, 'Invitation not found', 'There is no such invitation, or you may not see it.'],
   invitation_closed: [409, 'Invitation closed', 'The invitation was already accepted or revoked; nothing was changed.'],

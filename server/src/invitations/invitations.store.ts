@@ -9,7 +9,7 @@ import type { RoleReference } from '../roles/roles.store.ts';
 import { isInvitedAsSuperAdmin } from '../users/super-admins.store.ts';
 import { change, hasStatus, type InvitationStatus, statusAt } from './invitation-states.ts';
 
-/** The grant of an invitation, which takes effect on acceptance. */
+/** A new invitation. Its grant takes effect on acceptance. */
 export interface NewInvitation {
   readonly id: string;
   readonly orgId: string;
@@ -23,7 +23,7 @@ export interface NewInvitation {
 }
 
 /**
- * Creates an invitation or sends it again: one pending invitation per organization, address and role.
+ * Creates an invitation, or renews the pending one: there is one per organization, address and role.
  *
  * @returns the id of the invitation, which may be older than this call
  */
@@ -58,8 +58,8 @@ const offersOneOf = (offers: readonly Offer[]): Sql => {
 
 /**
  * Closes pending invitations to roles that were granted directly, so that their codes cannot restore the roles later.
- * If no invitation is left, the codes of a claimed account are voided, because they could set a password for days. The
- * codes of an unclaimed account stay valid, so that its owner can still claim it.
+ * If no invitation is left, the codes of a claimed account are voided. They stay valid for days, and anyone who has one
+ * could set a new password with it. The codes of an unclaimed account stay valid, so that its owner can still claim it.
  */
 export async function settleInvitations(
   tx: Tx,
@@ -239,7 +239,10 @@ export async function moveInvitations(
   }));
 }
 
-/** Whether the user has a pending invitation, expired or not, to an organization or as super admin. */
+/**
+ * Whether the user has an invitation that is neither accepted nor revoked, even if it has expired: to an organization,
+ * or as super admin.
+ */
 export async function isAwaited(db: Queryable, appId: string, userId: string): Promise<boolean> {
   const rows = await db.query(sql`
     SELECT 1 FROM users u

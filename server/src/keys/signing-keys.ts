@@ -91,7 +91,10 @@ export function resealPrivateKey(sealer: Sealer, appId: string, set: KeySet, kid
   return sealer.seal(openPrivateKey(sealer, appId, set, kid, sealed), context(set, appId, kid));
 }
 
-/** Keys of one set, ready for use. The key of a `kid` never changes, so it is cached; its status is not cached. */
+/**
+ * Keys of one set, ready for use. The key of a `kid` never changes, so it is cached. The status is not checked again
+ * here: the lookup of the credential does that.
+ */
 export interface SigningKeys {
   /** @throws Error if the key is not stored, or not sealed under a configured master key */
   privateKey(appId: string, kid: string): Promise<KeyObject>;

@@ -43,13 +43,15 @@ export const limits = {
     count: 10,
     periodSeconds: hour,
     description:
-      'Wrong codes of second factors of one user in an hour, from devices and sessions in which none was used before.',
+      'Wrong codes of second factors of one user in an hour, from devices and sessions in which the user has not ' +
+      'used a second factor before.',
   },
   secondFactorsPerDevicePerHour: {
     count: 10,
     periodSeconds: hour,
     description:
-      'Wrong codes of second factors of one user in an hour from one device or session in which one was used before.',
+      'Wrong codes of second factors of one user in an hour, from one device or session in which the user has used a ' +
+      'second factor before.',
   },
   secondFactorsPerAddressPerHour: {
     count: 100,

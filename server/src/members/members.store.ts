@@ -47,7 +47,8 @@ export const membershipsShown = 100;
 /**
  * Maximum size of the permissions in a response of introspection, in bytes. Anybody can make a person a member of an
  * organization with large roles. The smallest memberships are shown first, so that such an organization does not hide
- * the permissions of others. One organization within the limits of roles fits, even if the permissions count twice.
+ * the permissions of others. A single organization within the limits of roles always fits, even for an owner with all
+ * permissions, whose roles count twice.
  */
 const permissionsShownBytes = 1024 * 1024;
 

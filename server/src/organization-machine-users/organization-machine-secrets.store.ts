@@ -96,7 +96,8 @@ export async function isOwnerOrSuperAdmin(tx: Tx, appId: string, orgId: string, 
 }
 
 /**
- * Removes the expiry of a former owner's secret, if the secret has not expired yet.
+ * Confirms a former owner's secret that has not ended yet: clears `confirm_by`, and makes the owner who confirms it its
+ * creator. `expires_at` stays.
  *
  * @param userId the owner who confirms the secret
  * @returns false if the secret needs no confirmation
@@ -159,7 +160,8 @@ export const deleteSecretsCreatedBy = (tx: Tx, appId: string, userId: string): P
   deleteSecrets(tx, appId, sql`created_by_user_id = ${userId}`);
 
 /**
- * Deletes a secret whose creator reports that somebody else created it, also if another owner has confirmed the secret.
+ * Deletes a secret that was created in a person's name, if this person reports that it was not them, also if another
+ * owner has confirmed the secret.
  *
  * @returns undefined if the secret no longer exists
  */

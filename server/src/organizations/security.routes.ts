@@ -49,9 +49,9 @@ const changesBetween = (before: OrganizationSecurity, after: OrganizationSecurit
   });
 
 /**
- * Changes the policy. The session of the caller must meet the stored policy, also if it was changed concurrently, and
- * the new one. People who have a second factor must have used it within the last ten minutes, so that a stolen session
- * cannot remove the protection.
+ * Changes the policy. The session of the caller must meet both the stored policy and the new one. The stored policy is
+ * read under the lock, so that a concurrent change counts. People who have a second factor must have used it within the
+ * last ten minutes, so that a stolen session cannot remove the protection.
  *
  * @throws ApiError `precondition_failed`, `policy_locks_you_out`, `sign_in_method_disabled`, `step_up_required`,
  *   `reauthentication_required`, `rate_limited`
@@ -122,12 +122,12 @@ export const securityRoutes = [
     summary: 'Change the security policy of an organization',
     description:
       'Sets the conditions that a session must meet in the organization, effective from the next request on, also ' +
-      'for existing sessions. Other sessions see the organization without roles and permissions, and owners and ' +
-      'managers cannot act in it. The session of the caller must meet both the stored policy and the new one. People ' +
-      'who have a second factor must have used it within the last ten minutes. Machine users are exempt from the ' +
-      'policy, super admins are not. All owners of the organization are notified by mail. ' +
-      'Changes by owners are limited per hour. With If-Match the change ' +
-      'applies only to that version of the organization.',
+      'for existing sessions. A session that does not meet the policy sees the organization without roles and ' +
+      'permissions, and its user cannot act there as owner or manager. The session of the caller must meet both ' +
+      'the stored policy and the new one. People who have a second factor must have used it within the last ten ' +
+      'minutes. Machine users are exempt from the policy, super admins are not. All owners of the organization are ' +
+      'notified by mail. Changes by owners are limited per hour. With If-Match the change applies only to that ' +
+      'version of the organization.',
     access: overOrganization('change', 'ORG_OWNER'),
     audit: 'organization.security_updated',
     params: organizationParams,

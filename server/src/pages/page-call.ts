@@ -80,7 +80,10 @@ export class PageCall {
   notice: Notice | undefined;
   /** Whether the page loads the script. */
   usesScript = false;
-  /** Whether the form is shown again with the result of the authenticator, because the API did not refuse it. */
+  /**
+   * Whether the form, when it is shown again, still contains the result of the authenticator: the API refused only
+   * something else.
+   */
   keepsCredential = false;
 
   /** The organization whose branding the page has. Links and forms of the page name this organization, too. */

@@ -22,8 +22,8 @@ export const helpOfFactors = {
       'The app setting `mfa.policy` is `required` and the person has no second factor, or the session began with a ' +
       'recovery code.',
     remedy:
-      'Add a factor with `POST …/users/me/factors/totp`, and confirm it. If the session began with a recovery code, ' +
-      'then sign in again.',
+      'Add a factor with `POST …/users/me/factors/totp`, and confirm it. If the session began with a recovery ' +
+      'code, sign in again afterwards.',
   },
   mfa_disabled: {
     cause: 'The app setting `mfa.policy` is `off`.',
@@ -60,8 +60,8 @@ export const helpOfFactors = {
       'The caller changes `mfa.policy` to `required`, or the policy of an organization, and their own session does ' +
       'not meet the new policy.',
     remedy:
-      'Add a second factor of an allowed kind, or send one that you have to `POST …/users/me/reauthentication`, or ' +
-      'sign in with an allowed method. Then repeat the call.',
+      'Add a second factor of an allowed kind. If you have one already, call `POST …/users/me/reauthentication` ' +
+      'with it. Or sign in with an allowed method. Then repeat the call.',
   },
   relying_party_missing: {
     cause: 'The app setting `mfa.relyingParty` is null.',
@@ -76,9 +76,9 @@ export const helpOfFactors = {
   },
   step_up_required: {
     cause:
-      'The call requires a second factor that was used in this session within the last ten minutes, because of the ' +
-      'call itself or because the person has a second factor. Or the organization requires a second factor or a ' +
-      'sign-in method that was not used in this session. A password or mailed code is not enough. People with a ' +
+      'In this session, no second factor was used within the last ten minutes. Some calls require this of ' +
+      'everybody, others only of people who have a second factor. Or the organization requires a second factor or ' +
+      'a sign-in method that was not used in this session. A password or mailed code is not enough. People with a ' +
       'passkey need the passkey.',
     remedy:
       'Send a factor to `POST …/users/me/reauthentication`. `WWW-Authenticate` names the required strength: ' +

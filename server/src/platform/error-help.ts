@@ -102,7 +102,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     cause:
       'The Bearer token is an access token of a person. Access tokens can read data, and can change organizations, ' +
       'members, invitations and roles. Everything else requires the session token: sessions, passwords, addresses, ' +
-      'phone numbers, sign-in methods, keys, machine users, changes of settings, exports and deletion.',
+      'phone numbers, sign-in methods, keys, machine users, changes of settings, and the export and deletion of ' +
+      'accounts and organizations.',
     remedy:
       'Make the call with the session token (`gh_s_…`), or with the session cookie from a page of an allowed origin.',
   },
@@ -177,8 +178,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   account_unclaimed: {
     cause:
-      'The call requires a claimed account: re-authentication by mailed code, the first second factor, or a new ' +
-      'organization. This account has not been claimed yet.',
+      'This account has not been claimed yet. A claimed account is needed to re-authenticate with a mailed code, ' +
+      'to add a second factor for the first time, and to create an organization.',
     remedy: 'Verify the address while signed in. To re-authenticate, the current password is enough.',
   },
   sign_up_disabled: {
@@ -312,7 +313,9 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'Delete unused secrets; `lastUsedAt` shows when each was last used.',
   },
   api_key_not_found: {
-    cause: 'The key was revoked, ended when a password was changed or a membership ended, or belongs to another owner.',
+    cause:
+      'The key was revoked or belongs to another owner. A key also ends with a change of the password, and with the ' +
+      'end of the membership.',
     remedy: 'List the keys of the organization, or your own.',
   },
   api_key_limit_reached: {
@@ -374,6 +377,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   internal_error: {
     cause: 'The service has a defect. The log has the cause under the request id.',
     remedy:
-      'Report `requestId` to the operator. Repeat a call that creates something only with the same `Idempotency-Key`.',
+      'Report `requestId` to the operator. If the call creates something, repeat it only with the same ' +
+      '`Idempotency-Key`.',
   },
 };

@@ -34,7 +34,7 @@ const sessionsEnded = (userId: string, ended: Buffer[]) => ({
   event: ended.length > 0 ? { target: { kind: 'user', id: userId } } : undefined,
 });
 
-/** Locks the user first, so that a copy which is being made ends, too. */
+/** Locks the user first. A session that an exchange code is starting from this one at the same time then ends, too. */
 function signOut(call: Call, sessionId: string): Promise<Buffer[]> {
   const { user } = signedIn(call.actor);
   return mutate(call, async (tx) => {
@@ -55,7 +55,7 @@ export const sessionRoutes = [
     description:
       'Ends one session of the caller and invalidates its token, and the sessions that products got from it by ' +
       'exchange codes. Clears the cookie if it held that session. A session that can only add or replace second ' +
-      'factors ends no other session.',
+      'factors cannot end another session.',
     forRestrictedSessions: ['enrolment', 'recovery'],
     access: overSession('SESSION_OWNER'),
     audit: 'session.ended',

@@ -18,7 +18,7 @@ import { endReplacedSessions, insertSession, type NewSession, renewSession } fro
 export interface StartedSession {
   readonly sessionId: string;
   readonly sessionToken: string;
-  /** The device tokens that the device keeps for later sign-ins. */
+  /** The value of the device cookie. It holds the tokens of all accounts that signed in on this device, up to five. */
   readonly deviceToken: string;
   /** Hash of the token by which the account knows the device. */
   readonly deviceHash: Buffer;
