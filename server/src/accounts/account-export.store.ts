@@ -2,7 +2,7 @@ import type { Queryable, Sql } from '../db/db.ts';
 import { newestOfActions } from '../audit/events.store.ts';
 import { sql } from '../db/db.ts';
 import type { MailPurpose } from '../mail-texts/mail-purposes.ts';
-import { type ManagerRole, toManagerRoles } from '../members/members.store.ts';
+import { type ManagerRole, shownMemberships, toManagerRoles } from '../members/members.store.ts';
 import type { Metadata } from '../metadata.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
 import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
@@ -81,6 +81,7 @@ export interface ExportedOrganization {
   roles: string[];
   managerRoles: ManagerRole[];
   permissions: string[];
+  permissionsTruncated?: true;
 }
 
 export async function exportOrganizations(
@@ -88,16 +89,20 @@ export async function exportOrganizations(
   appId: string,
   userId: string,
 ): Promise<ExportedOrganization[]> {
+  const ofUser = sql`m.app_id = ${appId} AND m.user_id = ${userId}`;
   const rows = await db.query<
-    Omit<ExportedOrganization, 'managerRoles'> & { is_owner: boolean; is_manager: boolean }
+    Omit<ExportedOrganization, 'managerRoles'> & { is_owner: boolean; is_manager: boolean; fits: boolean }
   >(sql`
     SELECT o.id, o.name, o.status, m.is_owner AND ${isInForce} AS is_owner, m.is_manager AND ${isInForce} AS is_manager,
-      effective.keys AS roles, effective.permissions
-    FROM ${membershipsOf(appId)} LEFT JOIN LATERAL (${effectiveRoles(appId)}) AS effective ON true
-    WHERE m.app_id = ${appId} AND m.user_id = ${userId} ORDER BY m.org_id ${limit}`);
-  return rows.map(({ is_owner, is_manager, ...row }) => ({
+      effective.keys AS roles, effective.permissions, shown.fits
+    FROM (${shownMemberships(appId, ofUser, sql`${exportedItems + 1}`)}) AS shown
+    JOIN ${membershipsOf(appId)} ON ${ofUser} AND m.org_id = shown.org_id
+    LEFT JOIN LATERAL (${effectiveRoles(appId, sql`shown.fits`)}) AS effective ON true
+    ORDER BY m.org_id`);
+  return rows.map(({ is_owner, is_manager, fits, ...row }) => ({
     ...row,
     managerRoles: toManagerRoles({ is_owner, is_manager }),
+    ...(!fits && { permissionsTruncated: true }),
   }));
 }
 

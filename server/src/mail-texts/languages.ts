@@ -34,6 +34,15 @@ export function languageOfBrowser(accepted: string | undefined): Language | unde
 
 const twoDigits = (value: number): string => String(value).padStart(2, '0');
 
+/** Made once per language, because making a format takes a hundred times as long as using it. */
+const monthNames = new Map<Language, Intl.DateTimeFormat>();
+
+function monthIn(language: Language): Intl.DateTimeFormat {
+  const known = monthNames.get(language) ?? new Intl.DateTimeFormat(language, { month: 'long', timeZone: 'UTC' });
+  monthNames.set(language, known);
+  return known;
+}
+
 /**
  * A time as text, in UTC. Digits are Latin, as in codes and addresses.
  *
@@ -43,7 +52,7 @@ const twoDigits = (value: number): string => String(value).padStart(2, '0');
 export function timeInWords(time: string, language: Language): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return '';
-  const month = new Intl.DateTimeFormat(language, { month: 'long', timeZone: 'UTC' }).format(date);
+  const month = monthIn(language).format(date);
   const day = `${date.getUTCDate()} ${month} ${date.getUTCFullYear()}`;
   return `${day}${languages[language].comma}${twoDigits(date.getUTCHours())}:${twoDigits(date.getUTCMinutes())} UTC`;
 }

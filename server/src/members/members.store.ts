@@ -80,6 +80,21 @@ export const unmetInForce = (asker: Actor, now: Date): Sql =>
   sql`CASE WHEN ${isInForce} THEN ${unmetBy(asker, now)} END`;
 
 /**
+ * The first memberships of a user, by id of the organization. `fits`: whether the permissions of this one are shown.
+ *
+ * @param where the condition that selects the memberships `m`
+ */
+export const shownMemberships = (appId: string, where: Sql, count: Sql): Sql => sql`
+  SELECT page.org_id, sum(page.bytes) OVER (ORDER BY page.bytes, page.org_id) <= ${permissionsShownBytes} AS fits
+  FROM (
+    SELECT m.org_id, size.bytes
+    FROM ${membershipsOf(appId)}
+    LEFT JOIN LATERAL (${effectiveSize(appId)}) AS size ON true
+    WHERE ${where}
+    ORDER BY m.org_id
+    LIMIT ${count}) AS page`;
+
+/**
  * SQL expression for the organizations of a user with the roles in force, as one JSON array of {@link MembershipJson}.
  * It returns one more than the maximum, so that the caller can detect truncation.
  *
@@ -98,17 +113,12 @@ export const membershipsAsJson = (
     SELECT o.id::text, o.name, o.status, m.is_owner AND ${isInForce} AS is_owner,
       m.is_manager AND ${isInForce} AS is_manager, effective.keys AS roles, effective.permissions, shown.fits,
       ${unmetInForce(asker, now)} AS unmet
-    FROM (
-      SELECT page.org_id, sum(page.bytes) OVER (ORDER BY page.bytes, page.org_id) <= ${permissionsShownBytes} AS fits
-      FROM (
-        SELECT m.org_id, size.bytes
-        FROM ${membershipsOf(appId)}
-        LEFT JOIN LATERAL (${effectiveSize(appId)}) AS size ON true
-        WHERE m.app_id = ${appId} AND m.user_id = ${userId}
-          ${orgId === undefined ? empty : sql`AND m.org_id = ${orgId}`}
-          ${inOrganizationOf(asker, sql`m.org_id`)}
-        ORDER BY m.org_id
-        LIMIT ${membershipsShown + 1}) AS page) AS shown
+    FROM (${shownMemberships(
+      appId,
+      sql`m.app_id = ${appId} AND m.user_id = ${userId}
+        ${orgId === undefined ? empty : sql`AND m.org_id = ${orgId}`} ${inOrganizationOf(asker, sql`m.org_id`)}`,
+      sql`${membershipsShown + 1}`,
+    )}) AS shown
     JOIN ${membershipsOf(appId)} ON m.app_id = ${appId} AND m.org_id = shown.org_id AND m.user_id = ${userId}
     LEFT JOIN LATERAL (${effectiveRoles(appId, sql`shown.fits`)}) AS effective ON true) AS membership)`;
 

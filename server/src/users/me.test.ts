@@ -226,6 +226,8 @@ describe('permissions of many large roles', () => {
       expect(one).toMatchObject({ id, permissions: { length: id === ids.at(-1) ? 10 : 500 } });
       expect(one).not.toHaveProperty('permissionsTruncated');
     }
+    const exported = await world.call('GET', '/v1/authentication/users/me/export', { token: person.token });
+    expect(exported.json()).toHaveProperty('organizations', all);
   });
 
   interface Shown {
