@@ -27,6 +27,7 @@ const foundations = new Set(order.slice(0, order.indexOf('apps')));
 const upward: Readonly<Record<string, readonly string[]>> = {
   'apps/app-metadata.routes.ts': ['identity-providers'],
   'apps/apps.routes.ts': ['accounts'],
+  'apps/settings.routes.ts': ['accounts', 'email'],
   'branding/organization-branding.routes.ts': ['organizations'],
   'factors/reset-factors.routes.ts': ['accounts'],
   'identity-providers/identity-providers.routes.ts': ['federation'],

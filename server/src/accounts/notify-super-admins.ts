@@ -7,7 +7,7 @@ import type { MailContent } from '../mail-texts/mail-purposes.ts';
 import { listActiveSuperAdmins } from '../users/super-admins.store.ts';
 
 type Purpose = 'super_admin_granted' | 'super_admin_removed';
-type NoticePurpose = Purpose | 'super_admin_factors_reset';
+type NoticePurpose = Purpose | 'super_admin_factors_reset' | 'security_settings_changed';
 
 /**
  * Notifies all active super admins that a super admin was added or removed. Call it with the user's row locked, after

@@ -139,7 +139,8 @@ interface SettingsRules {
  * Changes an app. Locks its row, so that concurrent changes of different settings are all kept. A change of the policy
  * about second factors ends all remembered devices.
  *
- * @returns `isChanged`: whether a value differed from the stored one. Otherwise nothing was written
+ * @returns the app after and before the change. `isChanged`: whether a value differed from the stored one. Otherwise
+ *   nothing was written
  * @throws ApiError `app_not_found`, `relying_party_in_use`, and every error of `check`
  */
 export async function patchApp(
@@ -148,7 +149,7 @@ export async function patchApp(
   patch: AppPatch,
   now: Date,
   { check, domainOfPasskeys }: SettingsRules,
-): Promise<{ app: App; isChanged: boolean }> {
+): Promise<{ app: App; before: App; isChanged: boolean }> {
   const [before] = await tx.query<AppRow>(sql`SELECT ${appColumns} FROM apps WHERE name = ${name} FOR UPDATE`);
   if (!before) throw new ApiError('app_not_found');
   const settings = mergeSettings(before.settings, patch.settings ?? {});
@@ -158,7 +159,7 @@ export async function patchApp(
     (patch.displayName ?? before.display_name) !== before.display_name ||
     (patch.status ?? before.status) !== before.status ||
     !isDeepStrictEqual(settings, before.settings);
-  if (!isChanged) return { app: toApp(before), isChanged };
+  if (!isChanged) return { app: toApp(before), before: toApp(before), isChanged };
   await keepDomainOfPasskeys(tx, name, { before: domainOfPasskeys(present), after: domainOfPasskeys(next) });
   const remembered = keepsPolicy(next.mfa, present.mfa) ? 0 : 1;
   const changes = setList(patch, {
@@ -170,7 +171,7 @@ export async function patchApp(
     UPDATE apps SET ${changes}, remember_version = remember_version + ${remembered}::integer, updated_at = ${now}
     WHERE name = ${name} RETURNING ${appColumns}`);
   if (!row) throw new ApiError('app_not_found');
-  return { app: toApp(row), isChanged };
+  return { app: toApp(row), before: toApp(before), isChanged };
 }
 
 /** Changes the settings of mails that are part of the branding of the app. Other settings stay as they are. */

@@ -1,5 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { accepting, overApp } from '../access/access.ts';
+import { signedIn } from '../access/actor.ts';
+import { notifySuperAdminsOf } from '../accounts/notify-super-admins.ts';
+import { circumstancesOf } from '../email/circumstances.ts';
+import type { Tx } from '../db/db.ts';
 import { changedFields } from '../db/changed-fields.ts';
 import { ApiError } from '../http/errors.ts';
 import { requireStrongestFactor, stepUpRequired } from '../access/required-authentication.ts';
@@ -16,6 +20,9 @@ import { withWarnings } from './settings-warnings.ts';
 
 /** Limits of attempts at second factors. With a high limit, codes of six digits can be guessed. */
 const factorLimits = limitNames.filter((name) => name.startsWith('secondFactors'));
+
+/** Settings that protect the sign-in of everybody. All super admins learn of a change. */
+const protections = ['mfa', 'stepUp', 'stepUpOperations', 'signInMethods', 'trustedBackends'] as const;
 
 const keepsFactorProtection = (after: Settings, before: Settings): boolean =>
   keepsPolicy(after.mfa, before.mfa) &&
@@ -69,6 +76,16 @@ function checkFactorProtection({ actor, services }: Call, after: Settings, befor
   requireStrongestFactor(actor, services.clock.now());
 }
 
+/** Notifies all super admins if settings that protect the sign-in have changed. */
+async function notifyOfProtections(tx: Tx, call: Call, after: Settings, before: Settings): Promise<void> {
+  const changed = protections.filter((name) => !isDeepStrictEqual(after[name], before[name]));
+  const limits = factorLimits.filter((name) => after.limits[name] !== before.limits[name]);
+  const names = [...changed, ...limits.map((name) => `limits.${name}`)];
+  if (names.length === 0) return;
+  const content = { settings: names.join(', '), changedBy: signedIn(call.actor).user.email, ...circumstancesOf(call) };
+  await notifySuperAdminsOf(tx, call.services, call.appId, { purpose: 'security_settings_changed', content });
+}
+
 export const settingsRoutes = [
   route({
     method: 'GET',
@@ -96,7 +113,8 @@ export const settingsRoutes = [
       'factor if the super admin has one. Only a super admin who has used a second factor in the session can change ' +
       '`mfa.policy` to `required`, or from `required`. If the app requires a second factor, one is also needed to ' +
       'turn on `managersMayGrantAnyRole`, `managersMayMakeApiKeys`, `ownersHoldAllPermissions` or ' +
-      '`organizationMachineUsers`, which gives rights to others.',
+      '`organizationMachineUsers`, which gives rights to others. All super admins are notified by mail of changes of ' +
+      '`mfa`, `stepUp`, `stepUpOperations`, `signInMethods`, `trustedBackends` and the limits of second factors.',
     access: overApp('SUPER_ADMIN'),
     audit: 'app.settings_updated',
     body: updateSettings,
@@ -113,10 +131,10 @@ export const settingsRoutes = [
         checkSettings(merged, { appName: app.name, before, config: services.config, pointer: '/body' });
       };
       return mutate(call, async (tx) => {
-        const { app: changed, isChanged } = await patchApp(tx, app.name, { settings: body }, services.clock.now(), {
-          check,
-          domainOfPasskeys: (of) => relyingPartyFor(of, services.config)?.id,
-        });
+        const rules = { check, domainOfPasskeys: (of: Settings) => relyingPartyFor(of, services.config)?.id };
+        const patched = await patchApp(tx, app.name, { settings: body }, services.clock.now(), rules);
+        const { app: changed, before, isChanged } = patched;
+        await notifyOfProtections(tx, call, changed.settings, before.settings);
         const result = withWarnings(changed.settings, services.config);
         return { result, event: isChanged ? { target: { kind: 'app', id: appId }, changes } : undefined };
       });

@@ -83,6 +83,38 @@ describe('settings', () => {
     expect(await get()).toMatchObject({ sessionIdleSeconds: 600, language: 'ar', managersMayGrantAnyRole: false });
   });
 
+  describe('that protect the sign-in', () => {
+    test.each<[names: string, body: object]>([
+      ['mfa', { mfa: { policy: 'off' } }],
+      ['stepUp', { stepUp: true }],
+      ['stepUpOperations', { stepUpOperations: [] }],
+      ['signInMethods', { signInMethods: ['password'] }],
+      ['trustedBackends', { trustedBackends: ['10.0.0.0/8'] }],
+      ['limits.secondFactorsPerUserPerHour', { limits: { secondFactorsPerUserPerHour: 99 } }],
+      ['mfa, stepUp', { mfa: { graceDays: 3 }, stepUp: true, language: 'ar' }],
+    ])('all super admins are told of a change of %s', async (names, body) => {
+      const other = await world.person();
+      await world.call('POST', '/v1/authorization/super-admins', {
+        token: world.admin.token,
+        body: { email: other.email },
+      });
+      expect((await patch(body)).statusCode).toBe(200);
+      for (const { email } of [world.admin, other]) {
+        const mail = await world.mail(email);
+        expect(mail.purpose).toBe('security_settings_changed');
+        expect(mail.text).toContain(names);
+        expect(mail.text).toContain(world.admin.email);
+      }
+    });
+
+    test('cause no mail if they stay, or if only others change', async () => {
+      const before = (await world.mails(world.admin.email)).length;
+      const { stepUp, stepUpOperations, signInMethods, mfa } = defaultSettings;
+      await patch({ stepUp, stepUpOperations, signInMethods, mfa, language: 'ar', limits: { invitationsPerDay: 7 } });
+      expect(await world.mails(world.admin.email)).toHaveLength(before);
+    });
+  });
+
   test('are in force from the next request on', async () => {
     const signUp = () =>
       world.call('POST', '/v1/authentication/users', {

@@ -49,6 +49,8 @@ export interface MailContent {
   readonly linked?: string;
   /** Address of the owner who made a change; empty: an administrator of the app made it. */
   readonly changedBy?: string;
+  /** Names of changed settings of the app. */
+  readonly settings?: string;
   /** Changes of a security policy. The mail lists them. */
   readonly policyChanges?: readonly PolicyChange[];
 }
@@ -127,6 +129,11 @@ export const mailPurposes = {
   organization_security_changed: {
     fields: ['organizationName', 'changedBy', 'time'],
     details: ['organizationName', 'changedBy', 'time'],
+  },
+  /** To all super admins: settings that protect the sign-in were changed. */
+  security_settings_changed: {
+    fields: ['settings', 'changedBy', ...circumstances],
+    details: ['settings', 'changedBy', ...circumstances],
   },
   super_admin_granted: { fields: ['email', ...circumstances], details: circumstances },
   /** To an address that is not verified yet, with the code that verifies it. */

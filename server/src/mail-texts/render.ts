@@ -62,7 +62,7 @@ function valuesOf(
   const { organizationName = '', device = '', address = '', time = '', email = '', provider = '' } = content;
   const toAddress = (text: string) => (ordinaryAddress.test(text) ? cut(oneLine(text)) : toName(text));
   const { unlinked = '', linked = '', keyName = '', machineUser = '', factorName = '', codesLeft = '' } = content;
-  const { effectiveAt = '', changedBy = '' } = content;
+  const { effectiveAt = '', changedBy = '', settings = '' } = content;
   const values: Record<MailField | 'brandName', string> = {
     brandName: toName(brandName),
     organizationName: isVisible(organizationName) ? toName(organizationName) : words.anOrganization,
@@ -79,6 +79,7 @@ function valuesOf(
     factorName: toName(factorName),
     codesLeft,
     effectiveAt: timeInWords(effectiveAt, language),
+    settings,
     changedBy: changedBy === '' ? words.anAdministrator : toAddress(changedBy),
   };
   return new Map(Object.entries(values));

@@ -250,6 +250,15 @@ export const arabic: Words = {
       action: 'فتح {{brandName}}',
       note: 'تُرسَل هذه الرسالة إلى جميع المشرفين العامّين.',
     },
+    security_settings_changed: {
+      subject: 'تم تغيير إعدادات الأمان في {{brandName}}',
+      heading: 'تم تغيير إعدادات الأمان',
+      body:
+        'تم تغيير إعدادات تحمي تسجيل دخول الجميع في {{brandName}}. إذا لم يُجرِ أيّ مشرف عام هذا التغيير ' +
+        'عن قصد، فأعِد الإعدادات إلى ما كانت عليه، وأنهِ جلسات الحساب الذي أجراه.',
+      action: 'فتح {{brandName}}',
+      note: 'تُرسَل هذه الرسالة إلى جميع المشرفين العامّين.',
+    },
     super_admin_granted: {
       subject: 'مشرف عام جديد في {{brandName}}',
       heading: 'تمّت إضافة مشرف عام',
@@ -295,6 +304,7 @@ export const arabic: Words = {
     linked: 'لا يزال مرتبطًا',
     machineUser: 'مستخدمو الآلة',
     changedBy: 'أجرى التغيير',
+    settings: 'الإعدادات التي تغيّرت',
   },
   roles: { ORG_OWNER: 'مالك', ORG_USER_MANAGER: 'مدير' },
   policy: {

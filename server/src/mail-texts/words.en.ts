@@ -260,6 +260,16 @@ export const english: Words = {
       action: 'Open {{brandName}}',
       note: 'All super admins get this mail.',
     },
+    security_settings_changed: {
+      subject: 'The security settings of {{brandName}} were changed',
+      heading: 'The security settings were changed',
+      body:
+        'Settings that protect the sign-in of everybody on {{brandName}} were changed. If no super ' +
+        'admin made this change on purpose, change the settings back, and end the sessions of the account that ' +
+        'made it.',
+      action: 'Open {{brandName}}',
+      note: 'All super admins get this mail.',
+    },
     super_admin_granted: {
       subject: 'There is a new super admin of {{brandName}}',
       heading: 'A super admin was added',
@@ -307,6 +317,7 @@ export const english: Words = {
     linked: 'Still linked',
     machineUser: 'Machine users',
     changedBy: 'Changed by',
+    settings: 'Changed settings',
   },
   roles: { ORG_OWNER: 'Owner', ORG_USER_MANAGER: 'Manager' },
   policy: {

@@ -81,6 +81,7 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
   },
   super_admin_granted: { email: 'nora@acme.example', ...circumstances },
   super_admin_invited: { ...link('reset') },
+  security_settings_changed: { settings: 'mfa, stepUp', changedBy: 'nora@acme.example', ...circumstances },
   super_admin_removed: { email: 'nora@acme.example', ...circumstances },
   super_admin_factors_reset: { email: 'nora@acme.example', effectiveAt: circumstances.time },
 };
