@@ -165,8 +165,6 @@ export const harmless: readonly Harmless[] = [
   ]),
   ...of('organization-machine-users/organization-machine-secrets.store.ts', [
     [app, 'function countOrganizationMachineSecrets', once('a machine user')],
-    [appOf('m'), 'function isOwnerOrSuperAdmin', once('a user and of an organization')],
-    [appOf('u'), 'function isOwnerOrSuperAdmin', once('a user')],
     [appOf('m'), 'function deleteSecrets', once('a machine user')],
     [appOf('o'), 'function deleteSecrets', once('an organization')],
     [

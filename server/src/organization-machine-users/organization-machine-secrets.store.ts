@@ -86,15 +86,6 @@ export async function listOrganizationMachineSecrets(
   );
 }
 
-/** Whether a user is an owner of the organization, or a super admin. */
-export async function isOwnerOrSuperAdmin(tx: Tx, appId: string, orgId: string, userId: string): Promise<boolean> {
-  const rows = await tx.query(sql`
-    SELECT 1 FROM users u
-    LEFT JOIN members m ON m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = u.id
-    WHERE u.app_id = ${appId} AND u.id = ${userId} AND (u.is_super_admin OR m.is_owner)`);
-  return rows.length > 0;
-}
-
 /**
  * Confirms a former owner's secret that has not ended yet: clears `confirm_by`, and makes the owner who confirms it its
  * creator. `expires_at` stays.
