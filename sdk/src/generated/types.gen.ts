@@ -567,7 +567,7 @@ export type AppSettings = {
          */
         secondFactorsPerAddressPerHour: number;
         /**
-         * Options for passkeys that people who are not signed in request from one client address in an hour.
+         * Requests for options of passkeys from one client address in an hour, by people who are not signed in.
          */
         passkeyChallengesPerAddressPerHour: number;
         /**
@@ -587,7 +587,7 @@ export type AppSettings = {
          */
         codeRequestsPerAccountPerHour: number;
         /**
-         * Additional mails with a code in an hour for networks and devices that the account has used.
+         * Further mails with a code to one account in an hour, if the request comes from a network or device that was used with the account before.
          */
         reservedCodeMailsPerAccountPerHour: number;
         /**
@@ -1290,7 +1290,7 @@ export type CreateAppRequest = {
              */
             secondFactorsPerAddressPerHour?: number;
             /**
-             * Options for passkeys that people who are not signed in request from one client address in an hour.
+             * Requests for options of passkeys from one client address in an hour, by people who are not signed in.
              */
             passkeyChallengesPerAddressPerHour?: number;
             /**
@@ -1310,7 +1310,7 @@ export type CreateAppRequest = {
              */
             codeRequestsPerAccountPerHour?: number;
             /**
-             * Additional mails with a code in an hour for networks and devices that the account has used.
+             * Further mails with a code to one account in an hour, if the request comes from a network or device that was used with the account before.
              */
             reservedCodeMailsPerAccountPerHour?: number;
             /**
@@ -5021,7 +5021,7 @@ export type UpdateAppRequest = {
              */
             secondFactorsPerAddressPerHour?: number;
             /**
-             * Options for passkeys that people who are not signed in request from one client address in an hour.
+             * Requests for options of passkeys from one client address in an hour, by people who are not signed in.
              */
             passkeyChallengesPerAddressPerHour?: number;
             /**
@@ -5041,7 +5041,7 @@ export type UpdateAppRequest = {
              */
             codeRequestsPerAccountPerHour?: number;
             /**
-             * Additional mails with a code in an hour for networks and devices that the account has used.
+             * Further mails with a code to one account in an hour, if the request comes from a network or device that was used with the account before.
              */
             reservedCodeMailsPerAccountPerHour?: number;
             /**
@@ -5326,7 +5326,7 @@ export type UpdateAppSettingsRequest = {
          */
         secondFactorsPerAddressPerHour?: number;
         /**
-         * Options for passkeys that people who are not signed in request from one client address in an hour.
+         * Requests for options of passkeys from one client address in an hour, by people who are not signed in.
          */
         passkeyChallengesPerAddressPerHour?: number;
         /**
@@ -5346,7 +5346,7 @@ export type UpdateAppSettingsRequest = {
          */
         codeRequestsPerAccountPerHour?: number;
         /**
-         * Additional mails with a code in an hour for networks and devices that the account has used.
+         * Further mails with a code to one account in an hour, if the request comes from a network or device that was used with the account before.
          */
         reservedCodeMailsPerAccountPerHour?: number;
         /**

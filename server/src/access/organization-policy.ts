@@ -30,7 +30,8 @@ export interface StoredPolicy {
 export type UnmetPolicy = StoredPolicy & { readonly unmet: 'method' | 'factor' | 'age' };
 
 /**
- * SQL expressions for the authentication of a person in a session. Factors that the person has removed do not count.
+ * SQL expressions for the authentication of a person in a session. If the person has removed every factor, factors used
+ * earlier in the session do not count.
  */
 export interface SessionProof {
   /** Methods of authentication, `text[]`. */
@@ -113,7 +114,7 @@ export interface PresentedProof {
   readonly authenticatedAt: Date;
 }
 
-/** The authentication of the caller. A factor that the caller has removed since does not count. */
+/** The authentication of the caller. If the caller has no factor any more, those used in the session do not count. */
 export const proofOf = ({ user, session }: Pick<Actor & { kind: 'user' }, 'user' | 'session'>): PresentedProof => ({
   amr: user.hasFactor ? session.amr : session.amr.filter((method) => firstFactors.includes(method)),
   factorAt: user.hasFactor ? session.factorAt : null,

@@ -9,8 +9,8 @@ import type { RoleReference } from '../roles/roles.store.ts';
 import type { ApiKeyPatch } from './api-keys.schema.ts';
 
 /**
- * The person whose rights limit a key: the owner of a personal key, or the maker (creator or adopter) of a key of the
- * organization.
+ * The person or machine user whose rights limit a key: the owner of a personal key, or the maker (creator or adopter)
+ * of a key of the organization.
  */
 export type Holder =
   | { readonly kind: 'person'; readonly id: string }

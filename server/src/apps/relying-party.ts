@@ -61,8 +61,8 @@ const covers = (id: string, hostname: string): boolean => hostname === id || hos
 type Deployment = Pick<Config, 'isProduction' | 'publicUrl'>;
 
 /**
- * The origin of the hosted pages, or undefined if browsers refuse passkeys there. They refuse addresses of networks, so
- * in development the pages of 127.0.0.1 use passkeys as localhost.
+ * The origin of the hosted pages, or undefined if browsers refuse passkeys there. Browsers refuse passkeys at IP
+ * addresses, so in development the pages at 127.0.0.1 use passkeys as localhost.
  */
 export function originOfPages({ isProduction, publicUrl }: Deployment): string | undefined {
   const url = new URL(publicUrl);
@@ -79,8 +79,8 @@ interface PasskeySettings {
 
 /**
  * The domain and the origins for which the passkeys of an app are valid: those of its setting, and the hosted pages.
- * Null: none. Only the
- * service itself serves content from the origin of the pages.
+ * Null: the app has no passkeys. The origin of the hosted pages may be added without being listed, because only the
+ * service itself serves content from it.
  */
 export function relyingPartyFor({ hostedPages, mfa }: PasskeySettings, deployment: Deployment): RelyingParty | null {
   const own = hostedPages ? originOfPages(deployment) : undefined;

@@ -73,7 +73,10 @@ export async function findOrganizationName(db: Queryable, appId: string, orgId: 
   return row?.name ?? '';
 }
 
-/** The session and code with which a browser may see the branding of an organization. */
+/**
+ * The organization, and the session or invited address with which a browser may see its branding. The code is compared
+ * later.
+ */
 export interface Presented {
   readonly orgId: string;
   /** Hash of the session token. */

@@ -39,7 +39,10 @@ export interface SecurityEvents {
 
 const minuteMs = 60_000;
 
-/** How many sources beyond the row limit this process remembers, to save a statement for each. */
+/**
+ * How many sources this process remembers for which the audit has no room for a separate row (`ownRows`). It saves a
+ * statement for each.
+ */
 const remembered = 20_000;
 
 /** The change that marks the row of all further sources. */

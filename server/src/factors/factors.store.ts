@@ -91,7 +91,7 @@ export async function findSealedFactor(
   return { id, name, sealedSecret, createdAt, isConfirmed };
 }
 
-/** Stores an authenticator app that its owner has yet to confirm. Replaces the one that was not confirmed before. */
+/** Stores an authenticator app that its owner has yet to confirm. Deletes an earlier one that was never confirmed. */
 export async function insertFactor(
   tx: Tx,
   appId: string,
@@ -105,8 +105,8 @@ export async function insertFactor(
 }
 
 /**
- * Keeps `users.has_factor` true exactly while the user has a confirmed factor, and `users.strongest_acr` the strength
- * of the strongest one. Ends remembered devices. The user must be locked already.
+ * Sets `users.has_factor` to whether the user has a confirmed factor, and `users.strongest_acr` to the strength of the
+ * strongest one. Ends remembered devices. The user must be locked already.
  */
 export async function recordWhetherHasFactor(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`

@@ -71,7 +71,10 @@ async function readBounded(body: AsyncIterable<Uint8Array> | null): Promise<Buff
   return Buffer.concat(chunks);
 }
 
-/** The reason of a failed call: the innermost error message of this module, or a generic one. */
+/**
+ * The reason of a failed call: the timeout, else the first error of this module in the chain of causes, else a generic
+ * error.
+ */
 function toOutboundError(error: unknown, timeout: AbortSignal): OutboundError {
   if (timeout.aborted)
     return new OutboundError('The server did not respond completely before the timeout.', { cause: error });

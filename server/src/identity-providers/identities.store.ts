@@ -83,8 +83,8 @@ export async function hasOtherSubject(
 }
 
 /**
- * Whether the administrator of a provider could have signed in as a locked user: the provider has claimed the account,
- * or a provider other than Google is linked. Google verifies addresses itself.
+ * Whether the administrator of a provider could have signed in as a user, whose row is locked: a sign-in with a
+ * provider has claimed the account, or a provider other than Google is linked. Google verifies addresses itself.
  */
 export async function isOpenToProvider(tx: Tx, appId: string, userId: string): Promise<boolean> {
   const rows = await tx.query(sql`

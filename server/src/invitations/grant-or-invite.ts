@@ -50,8 +50,9 @@ const fullMailboxSeconds = 3600;
 
 /**
  * Queues the mail about a new role. Limited per user, organization and day, because an organization can grant and
- * revoke a role repeatedly to send many mails. People cannot grant a role without the mail. Otherwise, they could make
- * somebody a member who does not notice it. Super admins and machine users of the app can.
+ * revoke a role repeatedly to send many mails. If the mail cannot be sent, the call of a person is refused, so that
+ * nobody becomes a member without noticing it. Super admins and machine users of the app can grant a role without the
+ * mail.
  *
  * @throws ApiError `rate_limited`
  */

@@ -2,8 +2,8 @@ import { createHmac, hash, randomBytes, randomInt, timingSafeEqual } from 'node:
 
 /**
  * Prefix of a secret, which shows its kind: session, machine user, mailed verification token, known device, intent,
- * machine user of an organization, sign-in whose second factor is missing, browser that requested a sign-in code,
- * remembered device, forms of the hosted pages, session exchange.
+ * machine user of an organization, sign-in whose second factor is missing, browser that requested a sign-in code, forms
+ * of the hosted pages, session exchange, remembered device.
  */
 export type SecretPrefix =
   | 'gh_s_'

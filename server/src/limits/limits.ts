@@ -61,7 +61,8 @@ export const limits = {
   passkeyChallengesPerAddressPerHour: {
     count: 1000,
     periodSeconds: hour,
-    description: 'Options for passkeys that people who are not signed in request from one client address in an hour.',
+    description:
+      'Requests for options of passkeys from one client address in an hour, by people who are not signed in.',
   },
   signUpsPerAddressPerHour: {
     count: 100,
@@ -87,7 +88,9 @@ export const limits = {
   reservedCodeMailsPerAccountPerHour: {
     count: 3,
     periodSeconds: hour,
-    description: 'Additional mails with a code in an hour for networks and devices that the account has used.',
+    description:
+      'Further mails with a code to one account in an hour, if the request comes from a network or device that was ' +
+      'used with the account before.',
   },
   mailsPerMailboxPerHour: {
     count: 10,

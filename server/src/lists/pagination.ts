@@ -26,7 +26,7 @@ const cursor = z
     examples: ['MTE4MjczNjQ1NTQ2MjEzMzc2.c2lnbmF0dXJl'],
   });
 
-/** The query fields of every list. */
+/** The query fields of a list with a total. */
 export const pagingQuery = { page: page.optional(), pageSize, cursor: cursor.optional() };
 
 /** The query fields of a list without total and page numbers. */
@@ -48,7 +48,7 @@ export interface Paging {
   cursor?: string | undefined;
 }
 
-/** The `metadata` of every list. */
+/** The `metadata` of a list with a total. */
 export const pageMetadata = z
   .object({
     total: z.int().meta({ description: 'Total number of matching items.', examples: [42] }),

@@ -43,8 +43,8 @@ const refusedAs = (message: string) => (error: unknown) => {
 };
 
 /**
- * Replaces the attestation statement by "none". It is not requested, so it is not verified: the package would parse
- * certificates, and fetch the revocation lists that they name.
+ * Replaces the attestation statement by "none". The statement was not requested, so it is not verified. Otherwise the
+ * package would parse certificates and fetch the revocation lists that they name.
  */
 async function withoutAttestation(attestationObject: string): Promise<string> {
   const { decodeAttestationObject, isoCBOR } = await import('@simplewebauthn/server/helpers');

@@ -252,7 +252,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   organization_limit_reached: {
     cause: 'The user has created `organizationsPerUser` organizations. Those that were deleted do not count.',
-    remedy: 'A super admin raises `organizationsPerUser`, deletes one of them, or creates the organization.',
+    remedy: 'A super admin raises `organizationsPerUser`, deletes one of these organizations, or sets up the new one.',
   },
   organization_name_taken: {
     cause: 'Another organization of the app has this name. Names are compared without case and repeated spaces.',
@@ -314,8 +314,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   api_key_not_found: {
     cause:
-      'The key was revoked or belongs to another owner. A key also ends with a change of the password, and with the ' +
-      'end of the membership.',
+      'The key was revoked or belongs to another owner. A personal key also ends with a change of the password, ' +
+      'and with the end of the membership.',
     remedy: 'List the keys of the organization, or your own.',
   },
   api_key_limit_reached: {

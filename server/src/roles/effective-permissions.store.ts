@@ -63,7 +63,7 @@ export const effectiveSize = (appId: string | Sql): Sql => sql`
 /**
  * One row, for a LATERAL join: the `keys` of the effective roles, and all their `permissions`.
  *
- * @param condition without it, the permissions are empty
+ * @param condition if it is false, the permissions are empty; default: true
  */
 export const effectiveRoles = (appId: string | Sql, condition: Sql = sql`true`): Sql => sql`
   SELECT COALESCE(array_agg(DISTINCT r.key COLLATE "C") FILTER (WHERE r.is_held), '{}') AS keys,

@@ -224,8 +224,8 @@ function refundInOrder(appId: string, taken: readonly Quota[]): Sql {
 /**
  * The common table expressions that insert the session, or renew the presented one. `changed` is the locked user. It is
  * empty if the password that was compared is no longer stored, because the account was claimed or changed in the
- * meantime, or if the user has added or removed second factors, or if the remembered device has ended. It is also empty
- * if the presented session ended or got another token in the meantime.
+ * meantime, or if the user has added the first second factor or removed the last one, or if the remembered device has
+ * ended. It is also empty if the presented session ended or got another token in the meantime.
  */
 function sessionChanges(appId: string, { credentials, session, renewedHash, remembered }: SuccessfulSignIn): Sql {
   const locked = sql`
@@ -247,10 +247,11 @@ function sessionChanges(appId: string, { credentials, session, renewedHash, reme
  * nothing is written. In outline:
  *
  * 1. `changed`, `session_stored`: lock the user and store the session.
- * 2. `replaced_sessions_ended`: end the copies of a renewed session, and the oldest sessions beyond the limit per
- *    user.
+ * 2. `replaced_sessions_ended`: end the copies of a renewed session, and the least recently used sessions beyond the
+ *    limit per user.
  * 3. `password_rehashed`: replace a hash whose parameters are outdated.
- * 4. `device_stored`, `surplus_devices_forgotten`: store the device, delete the oldest devices beyond the limit.
+ * 4. `device_stored`, `surplus_devices_forgotten`: store the device, delete the least recently used devices beyond the
+ *    limit.
  * 5. `notice_…`: queue a mail to the owner if the device is new, within the quotas of the network and of the user.
  * 6. `…_quota_refunded`: refund the quotas that the attempt consumed.
  */
