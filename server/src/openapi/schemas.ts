@@ -36,6 +36,10 @@ function whatIsSaidOf(schema: z.core.$ZodTypes): Pick<JsonSchema, 'description' 
   return { ...(description !== undefined && { description }), ...(Array.isArray(examples) && { examples }) };
 }
 
+/** Listed or constant values of type `number`, all of which are integers. */
+const hasIntegersOnly = ({ type, enum: listed, const: constant }: z.core.JSONSchema.BaseSchema): boolean =>
+  type === 'number' && (listed ?? [constant]).every((value) => Number.isSafeInteger(value));
+
 /**
  * Zod omits the examples of a transformed request field, because they could show the result; our examples always show
  * the input. Response objects are open, because fields may be added later; only objects declared strict are closed.
@@ -46,6 +50,8 @@ const amend: Override = ({ zodSchema, jsonSchema }) => {
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
   if (jsonSchema.minLength === 0) delete jsonSchema.minLength;
+  // Zod writes `number`, for which Java has the type BigDecimal.
+  if (hasIntegersOnly(jsonSchema)) jsonSchema.type = 'integer';
   // Removed, because a generated client matches the pattern against the value that it has already parsed by `format`.
   if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
   const { def } = zodSchema._zod;

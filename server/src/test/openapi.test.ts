@@ -231,6 +231,16 @@ describe('the document for code generators', () => {
     expect(both.map(({ pointer }) => pointer)).toEqual([]);
   });
 
+  it('has the type integer for integers that it lists: Java has the type BigDecimal for `number`', () => {
+    const numeric = [...nodesOf(document)].filter(({ node }) => {
+      const values = Array.isArray(node['enum']) ? node['enum'] : [node['const']];
+      return node['type'] !== undefined && values.some((value) => Number.isInteger(value));
+    });
+    expect(numeric.length).toBeGreaterThan(0);
+    const wide = numeric.filter(({ node }) => ![node['type']].flat().includes('integer'));
+    expect(wide.map(({ pointer }) => pointer)).toEqual([]);
+  });
+
   it('has no union of types that a language cannot distinguish', () => {
     const choices = [...nodesOf(document)].filter(
       ({ node }) => !Array.isArray(node) && ['anyOf', 'oneOf'].some((key) => key in node),
