@@ -274,6 +274,11 @@ export type AddUserToOrganizationResult = {
 };
 
 /**
+ * A kind of factors that an organization can accept.
+ */
+export type AllowedFactor = 'totp' | 'passkey';
+
+/**
  * An API key of an organization, without the key.
  */
 export type ApiKey = {
@@ -416,7 +421,7 @@ export type AppMetadata = {
     /**
      * How people can sign in.
      */
-    signInMethods: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
+    signInMethods: Array<SignInMethod>;
 };
 
 /**
@@ -458,7 +463,7 @@ export type AppSettings = {
     /**
      * How people can sign in: with a password, with a mailed code, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
      */
-    signInMethods: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
+    signInMethods: Array<SignInMethod>;
     /**
      * Whether self-service sign-up is enabled.
      */
@@ -686,7 +691,7 @@ export type AppSettings = {
         /**
          * The kinds of second factors that people can add and use; recovery codes always. email: after a password, people who have another factor can instead use a code that is mailed to their claimed address. A factor of another kind can be used only by people without a factor of these kinds. Their session can then only change factors.
          */
-        factors: Array<'totp' | 'passkey' | 'email'>;
+        factors: Array<SecondFactorKind>;
         /**
          * With the policy `required`: the number of days after which a session that began before the policy, without a second factor, can only add or use one.
          */
@@ -720,7 +725,7 @@ export type AppSettings = {
     /**
      * The documented operations that `stepUp` protects. Default: all that it can protect.
      */
-    stepUpOperations: Array<'createMachineUser' | 'createGoogleIdentityProvider' | 'createAzureIdentityProvider' | 'deleteUser'>;
+    stepUpOperations: Array<StepUpOperation>;
     /**
      * Problems of stored settings, with remedies; absent if there are none. Read-only.
      */
@@ -867,7 +872,7 @@ export type Branding = {
     /**
      * The sign-in methods that the sign-in page offers, in this order. Password and mailed code share a field. Methods that the setting `signInMethods` does not list are not shown. null: all of the setting, in its order.
      */
-    methods: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
+    methods: Array<SignInMethod> | null;
 };
 
 /**
@@ -1181,7 +1186,7 @@ export type CreateAppRequest = {
         /**
          * How people can sign in: with a password, with a mailed code, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
          */
-        signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
+        signInMethods?: Array<SignInMethod>;
         /**
          * Whether self-service sign-up is enabled.
          */
@@ -1409,7 +1414,7 @@ export type CreateAppRequest = {
             /**
              * The kinds of second factors that people can add and use; recovery codes always. email: after a password, people who have another factor can instead use a code that is mailed to their claimed address. A factor of another kind can be used only by people without a factor of these kinds. Their session can then only change factors.
              */
-            factors?: Array<'totp' | 'passkey' | 'email'>;
+            factors?: Array<SecondFactorKind>;
             /**
              * With the policy `required`: the number of days after which a session that began before the policy, without a second factor, can only add or use one.
              */
@@ -1443,7 +1448,7 @@ export type CreateAppRequest = {
         /**
          * The documented operations that `stepUp` protects. Default: all that it can protect.
          */
-        stepUpOperations?: Array<'createMachineUser' | 'createGoogleIdentityProvider' | 'createAzureIdentityProvider' | 'deleteUser'>;
+        stepUpOperations?: Array<StepUpOperation>;
     } | null;
 };
 
@@ -2737,7 +2742,7 @@ export type Introspection = {
         /**
          * Kinds of factors that count; absent: all.
          */
-        allowedFactors?: Array<'totp' | 'passkey'>;
+        allowedFactors?: Array<AllowedFactor>;
         /**
          * Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.
          */
@@ -2745,7 +2750,7 @@ export type Introspection = {
         /**
          * Present if no sign-in method that the organization accepts was used in the session: sign in with one of these.
          */
-        signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
+        signInMethods?: Array<SignInMethod>;
     };
     /**
      * Id of the API key.
@@ -3162,7 +3167,7 @@ export type ManagerRoles = {
         /**
          * Kinds of factors that count; absent: all.
          */
-        allowedFactors?: Array<'totp' | 'passkey'>;
+        allowedFactors?: Array<AllowedFactor>;
         /**
          * Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.
          */
@@ -3170,7 +3175,7 @@ export type ManagerRoles = {
         /**
          * Present if no sign-in method that the organization accepts was used in the session: sign in with one of these.
          */
-        signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
+        signInMethods?: Array<SignInMethod>;
     };
 };
 
@@ -3322,7 +3327,7 @@ export type Membership = {
         /**
          * Kinds of factors that count; absent: all.
          */
-        allowedFactors?: Array<'totp' | 'passkey'>;
+        allowedFactors?: Array<AllowedFactor>;
         /**
          * Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.
          */
@@ -3330,7 +3335,7 @@ export type Membership = {
         /**
          * Present if no sign-in method that the organization accepts was used in the session: sign in with one of these.
          */
-        signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
+        signInMethods?: Array<SignInMethod>;
     };
 };
 
@@ -3598,7 +3603,7 @@ export type OrganizationSecurity = {
     /**
      * With `mfa: required`: the kinds of factors that count; null: all. If only `passkey` is listed, the passkey must have verified the person by PIN or biometrics (`urn:gatehouse:acr:3`).
      */
-    allowedFactors: Array<'totp' | 'passkey'> | null;
+    allowedFactors: Array<AllowedFactor> | null;
     /**
      * Number of hours after an authentication during which a session can be used for the organization; null: unlimited. With `mfa: required`, the time of the second factor counts. Re-authentication renews it.
      */
@@ -3610,7 +3615,7 @@ export type OrganizationSecurity = {
     /**
      * Accepted sign-in methods: one of them must have been used in the session. null: all that the app allows. A passkey must have verified the person by PIN or biometrics. Methods that the setting `signInMethods` of the app does not have are refused with `sign_in_method_disabled`.
      */
-    signInMethods: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
+    signInMethods: Array<SignInMethod> | null;
 };
 
 /**
@@ -3979,7 +3984,7 @@ export type PreviewBrandingRequest = {
     /**
      * The sign-in methods that the sign-in page offers, in this order. Password and mailed code share a field. Methods that the setting `signInMethods` does not list are not shown. null: all of the setting, in its order.
      */
-    methods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
+    methods?: Array<SignInMethod> | null;
     /**
      * A logo in base64 that is not stored. null: no logo. Absent: the stored one.
      */
@@ -4545,6 +4550,11 @@ export type SearchOrganizationUsersRequest = {
 };
 
 /**
+ * A kind of second factors that an app can allow.
+ */
+export type SecondFactorKind = 'totp' | 'passkey' | 'email';
+
+/**
  * The token of the sign-in.
  */
 export type SendSecondFactorCodeRequest = {
@@ -4708,6 +4718,11 @@ export type SetupOrganizationResult = {
     invited: boolean;
 };
 
+/**
+ * A way to sign in.
+ */
+export type SignInMethod = 'password' | 'emailCode' | 'passkey' | 'provider';
+
 export type SignInRequest = unknown & {
     /**
      * E-mail address.
@@ -4793,6 +4808,11 @@ export type StartedSession = {
      */
     userId: string;
 };
+
+/**
+ * An operation that the setting `stepUp` can protect.
+ */
+export type StepUpOperation = 'createMachineUser' | 'createGoogleIdentityProvider' | 'createAzureIdentityProvider' | 'deleteUser';
 
 /**
  * A super admin of the app, or a user who is invited to become one.
@@ -4912,7 +4932,7 @@ export type UpdateAppRequest = {
         /**
          * How people can sign in: with a password, with a mailed code, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
          */
-        signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
+        signInMethods?: Array<SignInMethod>;
         /**
          * Whether self-service sign-up is enabled.
          */
@@ -5140,7 +5160,7 @@ export type UpdateAppRequest = {
             /**
              * The kinds of second factors that people can add and use; recovery codes always. email: after a password, people who have another factor can instead use a code that is mailed to their claimed address. A factor of another kind can be used only by people without a factor of these kinds. Their session can then only change factors.
              */
-            factors?: Array<'totp' | 'passkey' | 'email'>;
+            factors?: Array<SecondFactorKind>;
             /**
              * With the policy `required`: the number of days after which a session that began before the policy, without a second factor, can only add or use one.
              */
@@ -5174,7 +5194,7 @@ export type UpdateAppRequest = {
         /**
          * The documented operations that `stepUp` protects. Default: all that it can protect.
          */
-        stepUpOperations?: Array<'createMachineUser' | 'createGoogleIdentityProvider' | 'createAzureIdentityProvider' | 'deleteUser'>;
+        stepUpOperations?: Array<StepUpOperation>;
     };
 };
 
@@ -5217,7 +5237,7 @@ export type UpdateAppSettingsRequest = {
     /**
      * How people can sign in: with a password, with a mailed code, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
      */
-    signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
+    signInMethods?: Array<SignInMethod>;
     /**
      * Whether self-service sign-up is enabled.
      */
@@ -5445,7 +5465,7 @@ export type UpdateAppSettingsRequest = {
         /**
          * The kinds of second factors that people can add and use; recovery codes always. email: after a password, people who have another factor can instead use a code that is mailed to their claimed address. A factor of another kind can be used only by people without a factor of these kinds. Their session can then only change factors.
          */
-        factors?: Array<'totp' | 'passkey' | 'email'>;
+        factors?: Array<SecondFactorKind>;
         /**
          * With the policy `required`: the number of days after which a session that began before the policy, without a second factor, can only add or use one.
          */
@@ -5479,7 +5499,7 @@ export type UpdateAppSettingsRequest = {
     /**
      * The documented operations that `stepUp` protects. Default: all that it can protect.
      */
-    stepUpOperations?: Array<'createMachineUser' | 'createGoogleIdentityProvider' | 'createAzureIdentityProvider' | 'deleteUser'>;
+    stepUpOperations?: Array<StepUpOperation>;
 };
 
 /**
@@ -5531,7 +5551,7 @@ export type UpdateBrandingRequest = {
     /**
      * The sign-in methods that the sign-in page offers, in this order. Password and mailed code share a field. Methods that the setting `signInMethods` does not list are not shown. null: all of the setting, in its order.
      */
-    methods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
+    methods?: Array<SignInMethod> | null;
 };
 
 /**
@@ -5725,7 +5745,7 @@ export type UpdateOrganizationSecurityRequest = {
     /**
      * With `mfa: required`: the kinds of factors that count; null: all. If only `passkey` is listed, the passkey must have verified the person by PIN or biometrics (`urn:gatehouse:acr:3`).
      */
-    allowedFactors?: Array<'totp' | 'passkey'> | null;
+    allowedFactors?: Array<AllowedFactor> | null;
     /**
      * Number of hours after an authentication during which a session can be used for the organization; null: unlimited. With `mfa: required`, the time of the second factor counts. Re-authentication renews it.
      */
@@ -5737,7 +5757,7 @@ export type UpdateOrganizationSecurityRequest = {
     /**
      * Accepted sign-in methods: one of them must have been used in the session. null: all that the app allows. A passkey must have verified the person by PIN or biometrics. Methods that the setting `signInMethods` of the app does not have are refused with `sign_in_method_disabled`.
      */
-    signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
+    signInMethods?: Array<SignInMethod> | null;
 };
 
 /**
@@ -5914,7 +5934,7 @@ export type UserOrganization = {
         /**
          * Kinds of factors that count; absent: all.
          */
-        allowedFactors?: Array<'totp' | 'passkey'>;
+        allowedFactors?: Array<AllowedFactor>;
         /**
          * Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.
          */
@@ -5922,7 +5942,7 @@ export type UserOrganization = {
         /**
          * Present if no sign-in method that the organization accepts was used in the session: sign in with one of these.
          */
-        signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
+        signInMethods?: Array<SignInMethod>;
     };
 };
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { signInMethodNames } from '../access/sign-in-methods.ts';
+import { signInMethod } from '../access/sign-in-values.schema.ts';
 import { stepUpOperations } from '../access/step-up-operations.ts';
 import { isAddressRange } from '../http/address-range.ts';
 import { optional, patchOf, text, time, visibleName } from '../http/fields.ts';
@@ -105,7 +105,7 @@ const limitSettings = z
 
 /** How people can sign in. */
 export const signInMethods = z
-  .array(z.enum(signInMethodNames, { error: 'Must be password, emailCode, passkey or provider.' }))
+  .array(signInMethod)
   .min(1, { error: 'At least one.' })
   .refine((methods) => new Set(methods).size === methods.length, { error: 'Each at most once.' })
   .meta({
@@ -116,6 +116,12 @@ export const signInMethods = z
     uniqueItems: true,
     examples: [['password', 'emailCode', 'provider']],
   });
+
+const stepUpOperation = z.enum(stepUpOperations, { error: `Must be one of: ${stepUpOperations.join(', ')}.` }).meta({
+  id: 'StepUpOperation',
+  description: 'An operation that the setting `stepUp` can protect.',
+  examples: ['deleteUser'],
+});
 
 const settingsShape = {
   allowedOrigins: z
@@ -245,7 +251,7 @@ const settingsShape = {
     examples: [false],
   }),
   stepUpOperations: z
-    .array(z.enum(stepUpOperations, { error: `Must be one of: ${stepUpOperations.join(', ')}.` }))
+    .array(stepUpOperation)
     .refine((names) => new Set(names).size === names.length, { error: 'Each at most once.' })
     .meta({
       description: 'The documented operations that `stepUp` protects. Default: all that it can protect.',

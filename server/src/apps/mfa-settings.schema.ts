@@ -15,8 +15,9 @@ export const mfaMeta = {
   ],
 };
 
-/** Kinds of second factors. */
-const secondFactors = ['totp', 'passkey', 'email'] as const;
+const secondFactorKind = z
+  .enum(['totp', 'passkey', 'email'], { error: 'Must be totp, passkey or email.' })
+  .meta({ id: 'SecondFactorKind', description: 'A kind of second factors that an app can allow.', examples: ['totp'] });
 
 export const mfaSettings = z
   .strictObject({
@@ -28,7 +29,7 @@ export const mfaSettings = z
       examples: ['optional'],
     }),
     factors: z
-      .array(z.enum(secondFactors, { error: 'Must be totp, passkey or email.' }))
+      .array(secondFactorKind)
       .refine((kinds) => kinds.some((kind) => kind !== 'email'), { error: 'Must include totp or passkey.' })
       .refine((kinds) => new Set(kinds).size === kinds.length, { error: 'Each at most once.' })
       .meta({

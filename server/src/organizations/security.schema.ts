@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { patchOf } from '../http/fields.ts';
-import { factorKinds } from '../access/organization-policy.ts';
-import { signInMethodNames } from '../access/sign-in-methods.ts';
+import { allowedFactor, signInMethod } from '../access/sign-in-values.schema.ts';
 
 const mfa = z.enum(['optional', 'required'], { error: 'Must be optional or required.' }).meta({
   description:
@@ -11,7 +10,7 @@ const mfa = z.enum(['optional', 'required'], { error: 'Must be optional or requi
 });
 
 const allowedFactors = z
-  .array(z.enum(factorKinds, { error: 'Must be totp or passkey.' }))
+  .array(allowedFactor)
   .min(1, { error: 'At least one.' })
   .refine((kinds) => new Set(kinds).size === kinds.length, { error: 'Each at most once.' })
   .nullable()
@@ -45,7 +44,7 @@ const rememberDays = z
   });
 
 const signInMethods = z
-  .array(z.enum(signInMethodNames, { error: 'Must be password, emailCode, passkey or provider.' }))
+  .array(signInMethod)
   .min(1, { error: 'At least one.' })
   .refine((methods) => new Set(methods).size === methods.length, { error: 'Each at most once.' })
   .nullable()

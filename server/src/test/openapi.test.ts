@@ -241,6 +241,13 @@ describe('the document for code generators', () => {
     expect(wide.map(({ pointer }) => pointer)).toEqual([]);
   });
 
+  it('names the values of arrays without duplicates: openapi-generator mistakes values in place for strings', () => {
+    const sets = [...nodesOf(document)].filter(({ node }) => node['uniqueItems'] === true);
+    expect(sets.length).toBeGreaterThan(0);
+    const inPlace = sets.filter(({ node }) => 'enum' in (node['items'] as JsonSchema));
+    expect(inPlace.map(({ pointer }) => pointer)).toEqual([]);
+  });
+
   it('has no union of types that a language cannot distinguish', () => {
     const choices = [...nodesOf(document)].filter(
       ({ node }) => !Array.isArray(node) && ['anyOf', 'oneOf'].some((key) => key in node),
@@ -259,6 +266,22 @@ describe('the document for code generators', () => {
     const names = Object.values(document.components).flatMap((parts) => Object.keys(parts));
     expect(names.filter((name) => operationIds.has(made.exec(name)?.[1]?.toLowerCase() ?? ''))).toEqual([]);
     expect(names.filter((name) => operationIds.has(name.toLowerCase()))).toEqual([]);
+  });
+
+  it('has no component with the name of a type that a generator makes for a field', () => {
+    // oapi-codegen: the values of `kind` in Factor, if they are listed there, are the type FactorKind.
+    const typesOf = (name: string, schema: JsonSchema): string[] => [
+      ...(schema.properties || schema['enum'] ? [name] : []),
+      ...Object.entries(schema.properties ?? {}).flatMap(([field, inner]) => typesOf(`${name}${field}`, inner)),
+      ...(schema['items'] ? typesOf(name, schema['items'] as JsonSchema) : []),
+    ];
+    const { schemas } = document.components;
+    const made = Object.entries(schemas).flatMap(([name, { properties = {} }]) =>
+      Object.entries(properties).flatMap(([field, inner]) => typesOf(`${name}${field}`, inner)),
+    );
+    const types = new Set(made.map((name) => name.toLowerCase()));
+    expect(types).toContain('factorkind');
+    expect(Object.keys(schemas).filter((name) => types.has(name.toLowerCase()))).toEqual([]);
   });
 
   it('has no two components with equal names, because some languages have one namespace for types', () => {

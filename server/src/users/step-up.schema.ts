@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { factorKinds } from '../access/organization-policy.ts';
-import { signInMethodNames } from '../access/sign-in-methods.ts';
+import { allowedFactor, signInMethod } from '../access/sign-in-values.schema.ts';
 
 /** Present where an organization has a security policy that the session does not meet. */
 export const stepUpRequired = z
@@ -11,7 +10,7 @@ export const stepUpRequired = z
     }),
     by: z.enum(['organization']).meta({ description: 'Who requires it.', examples: ['organization'] }),
     allowedFactors: z
-      .array(z.enum(factorKinds))
+      .array(allowedFactor)
       .optional()
       .meta({ description: 'Kinds of factors that count; absent: all.', examples: [['passkey']] }),
     maxAgeSeconds: z
@@ -23,7 +22,7 @@ export const stepUpRequired = z
         examples: [43_200],
       }),
     signInMethods: z
-      .array(z.enum(signInMethodNames))
+      .array(signInMethod)
       .optional()
       .meta({
         description:
