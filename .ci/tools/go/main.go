@@ -35,8 +35,9 @@ func main() {
 	client, err := NewClientWithResponses(os.Getenv("GATEHOUSE_URL"), WithRequestEditorFn(present))
 	check(err, true, nil)
 
+	password := os.Getenv("GATEHOUSE_PASSWORD")
 	started, err := client.SignInWithResponse(ctx, nil, SignInJSONRequestBody{
-		Email: os.Getenv("GATEHOUSE_EMAIL"), Password: os.Getenv("GATEHOUSE_PASSWORD"),
+		Email: os.Getenv("GATEHOUSE_EMAIL"), Password: &password,
 	})
 	check(err, started != nil && started.JSON201 != nil, started)
 	token = started.JSON201.SessionToken
