@@ -35,6 +35,14 @@ async function call(url, path, method, body, token) {
   return answer;
 }
 
+/** Requests a code by mail, which the first factor needs. @param {string} url @param {string} token */
+async function codeFromMailbox(url, token) {
+  await call(url, '/v1/authentication/users/me/reauthentication-request', 'POST', {}, token);
+  const mailbox = await fetch(`${url}/dev/mailbox?to=${admin.email}`, { headers: { accept: 'application/json' } });
+  const { messages } = await mailbox.json();
+  return messages[0].code;
+}
+
 /** @param {string} service */
 async function record(service) {
   const url = service.replace('127.0.0.1', 'localhost');
@@ -43,6 +51,7 @@ async function record(service) {
   const settings = { allowedOrigins: [origin], mfa: { relyingParty: { id: rpId, origins: [origin] } } };
   await call(url, '/v1/authorization/apps/settings', 'PATCH', settings, sessionToken);
 
+  const code = await codeFromMailbox(url, sessionToken);
   const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
   try {
     const page = await browser.newPage();
@@ -68,7 +77,7 @@ async function record(service) {
     await page.goto(origin);
     await page.addScriptTag({ content: script.replace('http://localhost:3000', url) });
     /** @type {{ passkey: object }} */
-    const added = await page.evaluate(`addPasskey('Laptop', ${JSON.stringify(sessionToken)})`);
+    const added = await page.evaluate(`addPasskey('Laptop', ...${JSON.stringify([sessionToken, code])})`);
     for (let round = 0; round < 3; round += 1) await page.evaluate('signInWithPasskey()');
     await page.evaluate(`reauthenticate(${JSON.stringify(sessionToken)})`);
 

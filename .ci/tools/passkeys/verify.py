@@ -11,7 +11,10 @@ import sys
 from webauthn import base64url_to_bytes, verify_authentication_response, verify_registration_response
 from webauthn.helpers.exceptions import WebAuthnException
 
-record = json.load(sys.stdin)
+recorded = sys.stdin.read()
+if not recorded.strip():
+    sys.exit("No recorded ceremonies on the standard input: see why record.js failed.")
+record = json.loads(recorded)
 rp_id, origin = record["rpId"], record["origin"]
 registration, authentications = record["registration"], record["authentications"]
 
