@@ -78,7 +78,7 @@ section>.after:first-child{margin:0}
 section{padding:1.5rem;margin:0 0 1.25rem;background:var(--card);border:1px solid var(--line);
   border-radius:calc(var(--radius)*1.7)}
 img.qr{background:#fff;padding:.5rem;border-radius:var(--radius)}
-pre{white-space:pre-wrap;font:600 1rem/1.8 ui-monospace,monospace}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;font:600 1rem/1.8 ui-monospace,monospace}
 section button{width:auto;display:inline-block}
 ul{list-style:none;margin:0;padding:0}
 li{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:center;justify-content:space-between;padding:.7rem 0;
