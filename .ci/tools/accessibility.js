@@ -284,6 +284,13 @@ async function measure(page, address) {
     () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
   );
   if (isWider) found.push(`${address} is wider than the window`);
+  // In a page from right to left, what sticks out on the right does not make the page wider.
+  const sticksOut = await page.evaluate(() =>
+    [...document.querySelectorAll('main :is(pre, p, li, h1, h2, div)')].some(
+      (part) => part.scrollWidth > part.clientWidth && getComputedStyle(part).overflowX === 'visible',
+    ),
+  );
+  if (sticksOut && page.url().includes('/apps/')) found.push(`${address} has text that is wider than its place`);
 }
 
 /** Looks for breaches in the present theme. */
