@@ -55,6 +55,9 @@ export const harmlessForPeople: readonly Harmless[] = [
     ],
   ]),
   ...of('identity-providers/identities.store.ts', [
+    [app, 'function isOpenToProvider', once('a user')],
+    [appOf('p'), 'function isOpenToProvider', once('a provider')],
+    [appOf('i'), 'function isOpenToProvider', once('a user')],
     [appOf('u'), 'function lockUserOfIdentity', `the identity is asked for in the app, and ${once('a user')}`],
     [app, 'function hasOtherSubject', once('a user')],
     [appOf('u'), 'function deleteUnvouchedIdentities', once('a user')],
@@ -95,6 +98,10 @@ export const harmlessForPeople: readonly Harmless[] = [
     [appOfAsked('k'), 'function findSessionsOfAccessTokens', 'the id of a key is its thumbprint (RFC 7638)'],
     [appOfAsked('m'), 'function findSessionsOfAccessTokens', once('a user and of an organization')],
     [appOfAsked('o'), 'function findSessionsOfAccessTokens', once('an organization')],
+    [app, 'function endSurplusCopies', once('a session')],
+    [app, 'WITH surplus', once('a user')],
+    [app, 'DELETE FROM sessions WHERE app_id = ${appId} AND user_id = ${userId} AND NOT', once('a user')],
+    [app, 'function endCopies', once('a user')],
     [app, 'function deleteEnrolmentSessions', once('a user')],
     [app, 'SELECT FROM devices', once('a user')],
     ['s.user_id = asked.user_id', 'function findSessionsOfAccessTokens', 'the token is signed, and names both'],
@@ -157,6 +164,8 @@ export const harmlessForPeople: readonly Harmless[] = [
   ]),
   ...of('factors/factor-resets.store.ts', [
     [appOf('u'), 'const activeSuperAdmin', once('a user')],
+    [appOf('r'), 'function mustWait', once('a user')],
+    [appOf('e'), 'function mustWait', once('a user')],
     [appOf('r'), 'function insertFactorReset', once('a user')],
     [
       'r.user_id = ${userId}',
@@ -178,6 +187,8 @@ export const harmlessForPeople: readonly Harmless[] = [
   ]),
   ...of('factors/passkeys.store.ts', [
     [appOf('f'), 'function findCredentialsByEmail', once('a user')],
+    [app, 'other AS (', 'a credential that is stored as shared works like any other'],
+    [app, 'WHERE NOT EXISTS (SELECT FROM factors', once('a user')],
     [app, 'function usePasskey', once('a factor')],
     [
       'f.user_id = u.id',

@@ -18,11 +18,15 @@ export const harmless: readonly Harmless[] = [
       'a machine user of an organization acts in its own organization only',
     ],
   ]),
+  ...of('access/require-standing.ts', [
+    ['u.app_id = ${addressed.appId}', 'function requireStanding', once('a user')],
+    ['s.app_id = ${addressed.appId}', 'function requireStanding', once('a session')],
+  ]),
   ...of('access/decide.ts', [
     [app, 'function heldOverSession', 'the DELETE that ends the session repeats the condition on the app'],
   ]),
   ...of('idempotency/idempotency.store.ts', [
-    [app, 'function findKeptAnswer', 'the hash of a key is one of the app too'],
+    [app, 'function findStoredResponse', 'the hash of a key is one of the app too'],
   ]),
   ...of('invitations/invitations.store.ts', [
     ['i.user_id = ${userId}', 'function acceptInvitations', 'the invitation also has to be to the address of the user'],
