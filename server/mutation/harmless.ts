@@ -138,7 +138,10 @@ export const harmless: readonly Harmless[] = [
     [appOf('k'), 'const releaseKeysOfSuperAdmin', once('a user')],
     [app, 'const releaseKeysOfMachine', once('a machine user')],
   ]),
-  ...of('branding/shown-branding.store.ts', [[app, 'function findOrganizationName', once('an organization')]]),
+  ...of('branding/shown-branding.store.ts', [
+    [app, 'function findOrganizationName', once('an organization')],
+    ['c.org_id = ${orgId}', 'const codesOf', 'the hash of a code is one of its organization too'],
+  ]),
   ...of('api-keys/find-api-keys.store.ts', [
     [appOfAsked('m'), 'function findApiKeys', once('a user and of an organization')],
     [appOfAsked('w'), 'function findApiKeys', once('a machine user')],

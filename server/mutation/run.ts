@@ -27,9 +27,11 @@ const server = fileURLToPath(new URL('../', import.meta.url));
 /** Tests of other directories that test the guards of a directory. */
 const testedElsewhere: Readonly<Record<string, readonly string[]>> = {
   access: ['tokens/organization-machine-token'],
+  branding: ['sign-in-pages/preview'],
+  'identity-providers': ['super-admins/super-admins', 'federation/promoted-accounts'],
   members: ['organization-machine-users/former-owners', 'tokens/organization-machine-token'],
   'organization-machine-users': ['operate/organization-machines', 'tokens/organization-machine-token'],
-  sessions: ['factors/factors'],
+  sessions: ['factors/factors', 'exchanges/copied-sessions'],
 };
 
 /** Runs vitest with a configuration of this folder. @returns whether all tests passed, and the output */
@@ -127,9 +129,11 @@ class Trial {
   /** Runs the tests of a directory against the guards of this directory. */
   async #runRoom(room: string): Promise<void> {
     const elsewhere = testedElsewhere[basename(room)] ?? [];
-    for (const tests of [join(room, '*.test.ts'), ...elsewhere.map((name) => `src/${name}.test.ts`)]) {
+    for (const tests of [join(room, '*.test.ts'), ...elsewhere.map((name) => `${name}.test.ts`)]) {
       const guards = [...this.#open.values()].filter((mutant) => roomOf(mutant) === room).map(({ id }) => id);
-      const { findings } = await runSuite(tests, { guards, isByHand: true });
+      const { findings, output } = await runSuite(tests, { guards, isByHand: true });
+      const isNamed = !tests.includes('*');
+      if (isNamed && output.includes('No test files found')) throw new Error(`there are no tests in ${tests}`);
       for (const finding of findings) if (!('prepared' in finding)) this.#learn(tests, finding);
     }
   }

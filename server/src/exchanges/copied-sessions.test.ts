@@ -177,6 +177,16 @@ describe('the limit of sessions', () => {
     const third = await copySession(world, person.token);
     expect(await statuses(of(person), first, third)).toEqual([200, 401, 200]);
   });
+
+  it('does not count the copies of another person', async () => {
+    await limit(2);
+    const own = await copySession(world, person.token);
+    test.clock.advance(1000);
+    const other = await world.person();
+    for (let count = 0; count < 2; count += 1) await copySession(world, other.token);
+    const second = await copySession(world, person.token);
+    expect(await statuses(own, second)).toEqual([200, 200]);
+  });
 });
 
 describe('a claim', () => {
@@ -216,6 +226,13 @@ describe('a claim', () => {
     const copies = [await copySession(world, claimant.token), await copySession(world, other.sessionToken)];
     expect((await claim({}, claimant.token)).statusCode).toBe(200);
     expect(await statuses(...copies, of(claimant), other)).toEqual([401, 401, 200, 200]);
+  });
+
+  it('ends no copies of another person, and keeps the cookie of another person', async () => {
+    const copy = await copySession(world, person.token);
+    const response = await claim(cookie(person.token), claimant.token);
+    expect([response.statusCode, newCookie(response)]).toEqual([200, undefined]);
+    expect(await statuses(copy, of(person))).toEqual([200, 200]);
   });
 
   it('keeps the copy that makes the call', async () => {

@@ -235,6 +235,14 @@ describe('the waiting time cannot be skipped', () => {
     expect(await hasFactor()).toBe(true);
   });
 
+  it('but the request for another person does not make it longer', async () => {
+    await effectiveAt();
+    const other = await world.person();
+    await enrol(world, other);
+    await setDelay(0);
+    expect(await effectiveAt(other)).toBe(hoursAhead(0));
+  });
+
   it('by shortening the setting while the request waits', async () => {
     const due = await effectiveAt();
     await setDelay(0);

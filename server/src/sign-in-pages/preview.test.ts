@@ -19,6 +19,7 @@ beforeAll(async () => {
   world = await createWorld(test);
   await enableOrganizationBranding(world);
   owner = await world.person();
+  await world.organization(owner, { name: 'Contoso' });
   orgId = await world.organization(owner, { name: 'Northwind' });
 });
 aroundEach((runTest) => db.undo(runTest));
