@@ -1,6 +1,8 @@
 import { harmlessForPeople } from './harmless-people.ts';
 import { app, appOf, appOfAsked, background, type Harmless, of, once, otherApps, user } from './harmless-terms.ts';
 
+const ownOrganization = 'a machine user of an organization is refused for other organizations before';
+
 /** All guards whose removal no test detects, with the second guards. */
 export const harmless: readonly Harmless[] = [
   ...harmlessForPeople,
@@ -85,6 +87,11 @@ export const harmless: readonly Harmless[] = [
     [user, 'function indexUser', 'other members may be indexed too, with their present names'],
   ]),
   ...of('members/members.store.ts', [
+    [
+      'org_id = ${orgId}',
+      'SELECT scope_id, role_key FROM organization_machine_roles',
+      'a machine user belongs to one organization',
+    ],
     [app, 'FROM member_roles WHERE', once('a user and of an organization')],
     [app, 'FROM organization_machine_roles', once('a machine user and of an organization')],
     ['mr.scope_id = taken.scope_id', 'function takeRoles', 'only keys of predefined roles begin with global:'],
@@ -115,6 +122,8 @@ export const harmless: readonly Harmless[] = [
     [app, 'function giveUp', background('a mail')],
   ]),
   ...of('access/relations.ts', [
+    ['caller.org_id = o.id', 'const relationOfOrganizationMachine', ownOrganization],
+    ['o.id = ${orgId}', 'const relationOfOrganizationMachine', ownOrganization],
     [appOf('caller'), 'const relationOfOrganizationMachine', once('a machine user')],
     [appOf('o'), 'const relationOfOrganizationMachine', once('an organization')],
     [appOf('o'), 'const throughOrganizationOf', once('an organization')],

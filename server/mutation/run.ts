@@ -26,10 +26,10 @@ const server = fileURLToPath(new URL('../', import.meta.url));
 
 /** Tests of other directories that test the guards of a directory. */
 const testedElsewhere: Readonly<Record<string, readonly string[]>> = {
-  access: ['tokens/organization-machine-token'],
+  accounts: ['users/me'],
   branding: ['sign-in-pages/preview'],
   'identity-providers': ['super-admins/super-admins', 'federation/promoted-accounts'],
-  members: ['organization-machine-users/former-owners', 'tokens/organization-machine-token'],
+  members: ['organization-machine-users/former-owners'],
   'organization-machine-users': ['operate/organization-machines', 'tokens/organization-machine-token'],
   sessions: ['factors/factors', 'exchanges/copied-sessions'],
 };

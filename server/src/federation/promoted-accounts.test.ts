@@ -122,6 +122,12 @@ it('sessions, access tokens and remembered devices from before the promotion end
   expect(await statusOf((await world.signIn(person.email)).token)).toBe(200);
 });
 
+it('a provider that is linked to somebody else does not matter', async () => {
+  expect((await link(await world.person())).statusCode).toBe(200);
+  const person = await world.person();
+  expect((await add(person.email)).json()).toMatchObject({ message: 'Super admin assigned', invited: false });
+});
+
 it('a super admin who is added again keeps sessions and identities', async () => {
   expect((await link(world.admin)).statusCode).toBe(200);
   expect((await add(world.admin.email)).json()).toMatchObject({ message: 'Super admin assigned' });

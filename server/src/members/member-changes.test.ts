@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
+import { signOrganizationMachineToken } from '../test/organization-machine-tokens.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, faults, type Person, problem, type World } from '../test/world/world.ts';
 
@@ -339,5 +340,18 @@ describe('members of a deactivated organization', () => {
     expect(problem(await remove(owner.userId, machine))).toBe('409 last_owner');
     expect((await remove(member.userId, machine)).statusCode).toBe(200);
     expect((await demote(manager.userId, world.admin)).statusCode).toBe(204);
+  });
+});
+
+describe('a machine user of the organization that is a manager', () => {
+  test('grants only roles that it holds itself, where the app demands it', async () => {
+    await app.db.query(sql`
+      UPDATE apps SET settings = settings || '{"organizationMachineUsers": true, "managersMayGrantAnyRole": false}'
+      WHERE id = ${world.appId}`);
+    const managing = await world.organizationMachine(orgId, { roles: ['reader'], managerRoles: ['ORG_USER_MANAGER'] });
+    await world.organizationMachine(orgId, { roles: ['writer'] });
+    const token = await signOrganizationMachineToken(world, { orgId, ...managing });
+    expect((await setRoles(member.userId, ['reader'], { token })).statusCode).toBe(200);
+    expect(problem(await setRoles(member.userId, ['writer'], { token }))).toBe('403 access_denied');
   });
 });

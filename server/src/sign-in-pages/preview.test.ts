@@ -140,6 +140,10 @@ describe('a preview', () => {
     expect(await digestOfEverything(db)).toEqual(before);
   });
 
+  it('a preview names an organization that has no branding yet', async () => {
+    expect(htmlOf(await ofOrganization({ logo: pngOf(3, 3) }))).toContain('alt="Northwind"');
+  });
+
   it('shows the stored logo, or none', async () => {
     const body = { content: pngOf(8, 8) };
     await world.call('PUT', '/v1/authorization/branding/logo', { token: world.admin.token, body });
