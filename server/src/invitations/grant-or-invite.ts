@@ -50,9 +50,8 @@ const fullMailboxSeconds = 3600;
 
 /**
  * Queues the mail about a new role. Limited per user, organization and day, because an organization can grant and
- * revoke a role repeatedly to send many mails. If the mail cannot be sent, the call of a person is refused, so that
- * nobody becomes a member without noticing it. Super admins and machine users of the app can grant a role without the
- * mail.
+ * revoke a role repeatedly to send many mails. Beyond the limit, super admins and machine users of the app grant the
+ * role without the mail. A call of any other person is refused: nobody should become a member without noticing it.
  *
  * @throws ApiError `rate_limited`
  */
