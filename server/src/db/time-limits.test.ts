@@ -107,6 +107,10 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('time limits of 
 
   it('says so when all connections are in use', async () => {
     await open({ poolSize: 1, limits: { ...patient, acquire: 50 } });
+    // The limit also ends a slow connect. With an open connection, only the wait for a free one can reach it.
+    await expect
+      .poll(() => db.query(sql`SELECT 1`).then(() => 'connected', String), { timeout: 60_000 })
+      .toBe('connected');
     await db.transaction(async (tx) => {
       await tx.query(sql`SELECT 1`);
       await expect(db.query(sql`SELECT 1`)).rejects.toMatchObject({
