@@ -108,23 +108,24 @@ async function inside(context, name) {
   await page.close();
 }
 
-/** Looks at the form for fresh authentication: a page shows it again after a wrong password. */
-async function confirmation(context, address, state) {
+/**
+ * Looks at the form for fresh authentication with the password, which a page shows again after a wrong one. Waiting
+ * until the session needs it takes too long.
+ */
+async function confirmationByPassword(context) {
   const page = await context.newPage();
-  await page.goto(hosted(address));
+  await page.goto(hosted('account/email'));
   await page
     .locator('main form')
     .last()
     .evaluate((form) => {
-      const step = document.createElement('input');
-      Object.assign(step, { type: 'hidden', name: 'step', value: 'confirm-again' });
-      form.querySelector('[name=step]')?.remove();
-      form.append(step);
-      for (const field of form.querySelectorAll('[required]')) field.required = false;
+      form.querySelector('[name=step]').value = 'confirm-again';
+      form.querySelector('[name=newEmail]').name = 'currentPassword';
     });
-  await press(page, 'main form:has([value=confirm-again])');
+  await page.locator('[name=currentPassword]').evaluate((field) => (field.type = 'password'));
+  await send(page, { currentPassword: 'wrong-password' });
   await page.locator('#again').waitFor();
-  await check(page, `${address}, ${state}`);
+  await check(page, 'account/email, confirm with the password, wrong password');
   await page.close();
 }
 
@@ -178,7 +179,6 @@ async function secondFactors(context, name) {
   const [recoveryCode = ''] = (await page.locator('pre.codes').innerText()).split('\n');
   await page.goto(hosted('account/second-factors'));
   await check(page, 'account/second-factors, with an app');
-  await confirmation(context, 'account/email', 'confirm with the app');
   await press(page, `[action$=sign-out]`);
   await page.goto(hosted('sign-in'));
   await send(page, { email });
@@ -196,7 +196,26 @@ async function secondFactors(context, name) {
   await page.goto(hosted('forgot-password'));
   await send(page, { email });
   await check(page, 'forgot-password, sent');
+  await confirmationByApp(page, { email, code: totpCode(secret, Math.floor(Date.now() / 30_000) + 1) });
   await page.close();
+}
+
+/** Signs in on a remembered device, and looks at the form for fresh authentication with an app. */
+async function confirmationByApp(page, { email, code }) {
+  await page.goto(hosted('sign-in?prompt=login'));
+  await send(page, { email });
+  await send(page, { password });
+  await page.locator('[name=remember]').check();
+  await send(page, { code });
+  await page.goto(hosted('sign-in?prompt=login'));
+  await send(page, { email });
+  await send(page, { password });
+  await page.goto(hosted('account/email'));
+  await send(page, { newEmail: `other-${email}` });
+  await page.locator('#again').waitFor();
+  await check(page, 'account/email, confirm with the app');
+  await send(page, { code: '000000' });
+  await check(page, 'account/email, confirm with the app, wrong code');
 }
 
 /** Enters wrong passwords until there are too many, and looks at the page that says how long to wait. */
@@ -318,7 +337,10 @@ async function check(page, address) {
 }
 
 await callAsAdmin('POST', 'authorization/idps/google', { clientId: 'demo', clientSecret: 'demo' });
-await callAsAdmin('PATCH', 'authorization/apps/settings', { limits: { signInsPerAccountPerHour: 5 } });
+await callAsAdmin('PATCH', 'authorization/apps/settings', {
+  limits: { signInsPerAccountPerHour: 5 },
+  mfa: { rememberDays: 30 },
+});
 for (const [turn, look] of looks.entries()) {
   // The pages forbid scripts that are not theirs; the checker is one.
   const context = await browser.newContext({ ...look, bypassCSP: true });
@@ -341,7 +363,7 @@ for (const [turn, look] of looks.entries()) {
   }
   await inside(context, look.locale);
   await tooMany(context, look.locale);
-  await confirmation(context, 'account/email', 'confirm with the password');
+  await confirmationByPassword(context);
   await secondFactors(context, look.locale);
   await organizations(context, look.locale);
   await context.close();
