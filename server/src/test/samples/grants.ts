@@ -13,9 +13,9 @@ const target = ['user', 'userId'] as const;
 
 /** The default of the app. */
 export async function letManagersGrantAnyRole({ world: { test, appId } }: Stage): Promise<void> {
-  await test.db.query(sql`
-    UPDATE apps SET settings = settings - 'managersMayGrantAnyRole'
-    WHERE id = ${appId} AND settings -> 'managersMayGrantAnyRole' IS NOT NULL`);
+  const isSet = sql`id = ${appId} AND settings -> 'managersMayGrantAnyRole' IS NOT NULL`;
+  if ((await test.db.query(sql`SELECT 1 FROM apps WHERE ${isSet}`)).length === 0) return;
+  await test.db.query(sql`UPDATE apps SET settings = settings - 'managersMayGrantAnyRole' WHERE ${isSet}`);
 }
 
 async function letManagersGrantTheirOwnRoles({ world }: Stage): Promise<void> {
