@@ -21,3 +21,7 @@ window.fetch = (input, options) => {
   const isDocument = request.url === new URL('/openapi.json', location.href).href;
   return send(isDocument ? request : new Request(request, { credentials: 'omit' }));
 };
+
+// The reference needs no other way to send a request.
+for (const name of ['XMLHttpRequest', 'EventSource', 'WebSocket', 'WebTransport']) Reflect.deleteProperty(window, name);
+Reflect.deleteProperty(Navigator.prototype, 'sendBeacon');

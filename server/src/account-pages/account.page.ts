@@ -46,6 +46,9 @@ const sessionList = z.looseObject({
 });
 type Session = z.output<typeof sessionList>['sessions'][number];
 
+/** The number of sessions and of organizations on the page, so that it stays small. */
+const shownItems = 15;
+
 /** Messages to show after a redirect, by the query parameter `notice`. */
 const notices: Notices = new Map([
   ['verified', { text: 'verified' }],
@@ -128,14 +131,30 @@ function sessionItem(page: PageCall, { id, lastSeenAt, userAgent, ip, current }:
   </li>`;
 }
 
+/** The own session first, then the newest ones. */
+const inOrder = (sessions: readonly Session[]): Session[] =>
+  sessions.toReversed().toSorted((one, other) => Number(other.current) - Number(one.current));
+
+/** The position in the list of sessions, from the query. */
+function firstShown({ form }: PageCall, length: number): number {
+  const asked = Number(/^\d{1,3}$/.exec(form['cursor'] ?? '')?.[0] ?? 0);
+  return asked < length ? asked : 0;
+}
+
 function sessionsOf(page: PageCall, sessions: readonly Session[]): Html {
-  const hasOthers = sessions.some(({ current }) => !current);
+  const { text } = page;
+  const from = firstShown(page, sessions.length);
+  const shown = inOrder(sessions).slice(from, from + shownItems);
+  const link = (label: TextName, query: Values) => html`<a href="${page.href('account', query)}">${text(label)}</a> `;
+  const older = from + shownItems < sessions.length ? link('more', { cursor: String(from + shownItems) }) : html``;
+  const others = sessions.length > 1 ? actionButton(page, 'end-others', 'endOthers') : html``;
   return html`<section aria-labelledby="sessions">
-    <h2 id="sessions">${page.text('sessions')}</h2>
+    <h2 id="sessions">${text('sessions')}</h2>
     <ul>
-      ${sessions.toReversed().map((session) => sessionItem(page, session))}
+      ${shown.map((session) => sessionItem(page, session))}
     </ul>
-    ${hasOthers ? actionButton(page, 'end-others', 'endOthers') : html``}
+    <p class="after">${older} ${from > 0 ? link('first', {}) : html``}</p>
+    ${others}
   </section>`;
 }
 
@@ -174,11 +193,11 @@ function organizationsOf(page: PageCall, user: Person): Html {
   const { organizations, organizationsTruncated, isSuperAdmin, isEmailClaimed } = user;
   const mayCreate = isSuperAdmin || (isEmailClaimed && page.app.settings.usersMayCreateOrganizations);
   const list = html`<ul>
-    ${organizations.map((membership) => organizationItem(page, membership))}
+    ${organizations.slice(0, shownItems).map((membership) => organizationItem(page, membership))}
   </ul>`;
   const link = (path: string, label: TextName, query: Values = {}) =>
     html`<a href="${page.href(path, query)}">${text(label)}</a> `;
-  const all = isSuperAdmin || organizationsTruncated;
+  const all = isSuperAdmin || organizationsTruncated || organizations.length > shownItems;
   return html`<section aria-labelledby="organizations">
     <h2 id="organizations">${text('organizations')}</h2>
     ${organizations.length > 0 ? list : html`<p class="quiet">${text('noOrganizations')}</p>`}

@@ -202,14 +202,6 @@ describe('a page', () => {
     });
   });
 
-  it('is at most 30 kB', async () => {
-    const { email } = await world.person();
-    const visitor = createVisitor(test);
-    await visitor.open(at('sign-in'));
-    await visitor.press('Continue', { email });
-    expect((await visitor.press('Sign in', { password })).html.length).toBeLessThan(30_000);
-  });
-
   it.each([
     ['https://evil.example/'],
     ['javascript:alert(1)'],

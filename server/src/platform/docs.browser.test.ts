@@ -144,6 +144,12 @@ describe.skipIf(!isInstalled)(`the reference in a browser (skipped without ${exe
     expect((await (await sent).allHeaders())['cookie']).toBeUndefined();
     await client.getByRole('region', { name: 'Response' }).getByText('401 Unauthorized').waitFor();
     complaints = complaints.filter((text) => !text.includes('status of 401'));
+    const url = '/v1/authentication/users/me';
+    const forced = `fetch('${url}', { credentials: 'include', headers: { 'x-app-name': 'signed-in' } })`;
+    expect(await page.evaluate(`${forced}.then(({ status }) => status)`)).toBe(401);
+    const others = `[typeof XMLHttpRequest, typeof EventSource, typeof navigator.sendBeacon]`;
+    expect(await page.evaluate(others)).toEqual(['undefined', 'undefined', 'undefined']);
+    complaints = complaints.filter((text) => !text.includes('status of 401'));
   });
 
   it('finds a page by the search, with the keyboard alone', async () => {
