@@ -6,47 +6,14 @@
  *   npm run build
  *   node .ci/tools/samples/protect.js express fastify hono next fastapi go spring
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { admin, freePort } from '../service.js';
+import { admin } from '../service.js';
 import { root, run } from './samples.js';
+import { installForNode, withServer, writeFiles } from './servers.js';
 import { audience, withTokens } from './tokens.js';
-
-const startTimeoutMs = 60_000;
-
-/** Writes the files that a recipe shows. @param {string} recipe @param {string} directory */
-async function writeFiles(recipe, directory) {
-  const page = await readFile(join(root, `docs/recipes/${recipe}.md`), 'utf8');
-  const files = page.matchAll(/^Save this as `([^`]+)`[^\n]*:\n\n```\w+\n([^]*?)^```$/gm);
-  for (const [, name = '', content = ''] of files) {
-    const file = join(directory, name);
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, content);
-  }
-}
-
-/** @type {Promise<void> | undefined} */
-let installed;
-
-/** Installs the SDK and the frameworks, once for all examples of Node.js. @param {string} directory */
-function installForNode(directory) {
-  installed ??= (async () => {
-    await run(['npm', 'run', '--silent', 'build', '--workspace', 'sdk'], { cwd: root });
-    const pack = ['npm', 'pack', '--silent', '--workspace', 'sdk', '--pack-destination', directory];
-    const file = (await run(pack, { cwd: root })).trim();
-    for (const name of ['package.json', 'package-lock.json']) {
-      await cp(join(root, '.ci/tools', name), join(directory, name));
-    }
-    await run(['npm', 'ci', '--silent', '--no-audit', '--no-fund'], { cwd: directory });
-    await run(['npm', 'install', '--silent', '--no-save', '--no-audit', '--no-fund', `./${file}`], { cwd: directory });
-  })();
-  return installed;
-}
 
 /** @param {string} program @returns {(directory: string) => Promise<() => string[]>} */
 const withTsx = (program) => async (directory) => {
@@ -189,38 +156,6 @@ async function probe(name, url, probes) {
   process.stdout.write(`protect-${name}: ${probes.length} probes answered as expected\n`);
 }
 
-/** @param {string} url @param {import('node:child_process').ChildProcess} server */
-async function ready(url, server) {
-  const deadline = Date.now() + startTimeoutMs;
-  while (!(await fetch(url).catch(() => undefined))) {
-    if (server.exitCode !== null || Date.now() > deadline) throw new Error('The example does not answer');
-    await delay(100);
-  }
-}
-
-/**
- * @param {string} directory
- * @param {(port: number) => string[]} commandOf
- * @param {Record<string, string>} variables
- * @param {(url: string) => Promise<void>} use
- */
-async function withServer(directory, commandOf, variables, use) {
-  const port = await freePort();
-  const [program = '', ...parameters] = commandOf(port);
-  const env = { ...process.env, ...variables, PORT: String(port) };
-  const server = spawn(program, parameters, { cwd: directory, env, stdio: ['ignore', 'inherit', 'inherit'] });
-  const url = `http://127.0.0.1:${port}`;
-  try {
-    await ready(url, server);
-    await use(url);
-  } finally {
-    if (server.exitCode === null) {
-      server.kill('SIGTERM');
-      await once(server, 'exit');
-    }
-  }
-}
-
 const work = await mkdtemp(join(tmpdir(), 'gatehouse-protect-'));
 try {
   await withTokens(async (world) => {
@@ -232,12 +167,22 @@ try {
       // These directories have lock files too.
       const checkedIn = join(root, `examples/protect-${name}`);
       if (existsSync(checkedIn)) await cp(checkedIn, directory, { recursive: true });
-      await writeFiles(name, directory);
+      await writeFiles(`recipes/${name}`, directory);
       const commandOf = await examples[/** @type {keyof typeof examples} */ (name)](directory);
       const env = { GATEHOUSE_URL: world.url, CLIENT_ID: id, CLIENT_SECRET: secret };
-      await withServer(directory, commandOf, env, (url) => probe(name, url, probes));
+      await withServer(
+        directory,
+        commandOf,
+        () => env,
+        (url) => probe(name, url, probes),
+      );
       const wrong = { ...env, CLIENT_SECRET: 'wrong' };
-      await withServer(directory, commandOf, wrong, (url) => probe(name, url, probesOfFault(probes)));
+      await withServer(
+        directory,
+        commandOf,
+        () => wrong,
+        (url) => probe(name, url, probesOfFault(probes)),
+      );
     }
   });
 } finally {
