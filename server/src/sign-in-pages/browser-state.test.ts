@@ -200,6 +200,53 @@ describe('two apps in one browser', () => {
   });
 });
 
+describe('a form cookie that a sibling domain has set', () => {
+  /** The attacker's form for the attacker's account, and the secret of its browser. */
+  async function attack() {
+    const { email } = await world.person({ verified: true });
+    const attacker = createVisitor(test);
+    await attacker.open(at('sign-in'));
+    const { forms } = await attacker.press('Continue', { email });
+    const form = { ...forms.find(({ button }) => button === 'Sign in')?.values, password };
+    return { attacker, email, form, secret: cookieOf(attacker, 'page') ?? '' };
+  }
+
+  it.each([
+    ['alone', false],
+    ['beside the cookie of the browser', true],
+  ])('does not sign anybody in to the account of the attacker: %s', async (_, hasOwn) => {
+    const { form, secret } = await attack();
+    const victim = createVisitor(test);
+    if (hasOwn) await victim.open(at('sign-in'));
+    const before = cookieOf(victim, 'page');
+    victim.jar.set('page', secret);
+    const { status, text } = await victim.post(at('sign-in'), form);
+    expect([status, text]).toEqual([400, expect.stringContaining('The page was open for too long')]);
+    expect(cookieOf(victim, 'session-token')).toBeUndefined();
+    const after = cookieOf(victim, 'page');
+    expect([undefined, after]).toContain(before);
+    expect(after).toMatch(/^gh_p_/);
+    expect(after).not.toBe(secret);
+  });
+
+  it('does not sign anybody in from the site of the attacker', async () => {
+    const { form, secret } = await attack();
+    const victim = createVisitor(test);
+    victim.jar.set('page', secret);
+    for (const site of [{}, { 'sec-fetch-site': 'same-site' }]) {
+      const { status } = await victim.post(at('sign-in'), form, { origin: 'https://evil.id.example', ...site });
+      expect(status).toBe(403);
+    }
+    expect([...victim.jar.keys()]).toEqual(['page']);
+  });
+
+  it('is a form that works in the browser of the attacker', async () => {
+    const { attacker, email, form } = await attack();
+    expect((await attacker.post(at('sign-in'), form)).text).toContain(email);
+    expect(cookieOf(attacker, 'session-token')).toBeDefined();
+  });
+});
+
 describe('every page', () => {
   it.each([
     'sign-in',
