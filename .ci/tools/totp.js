@@ -1,8 +1,10 @@
 /**
- * Adds an authenticator app and signs in with the codes of oathtool (OATH Toolkit), an implementation of RFC 6238 that
- * has nothing in common with the service.
+ * Adds an authenticator app and signs in with the codes of oathtool (OATH Toolkit) or pyotp, implementations of
+ * RFC 6238 that have nothing in common with the service.
  *
- *   npm run build && node .ci/tools/totp.js        needs oathtool in the PATH
+ *   npm run build
+ *   node .ci/tools/totp.js                 needs oathtool in the PATH
+ *   node .ci/tools/totp.js PYTHON          with a Python that has pyotp
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -10,9 +12,16 @@ import { admin, withService } from './service.js';
 
 const run = promisify(execFile);
 
-/** @param {string} secret base32 @param {string} when e.g. `+30 seconds` */
-const codeOf = async (secret, when = 'now') =>
-  (await run('oathtool', ['--totp', '--base32', '--now', when, secret])).stdout.trim();
+const [python] = process.argv.slice(2);
+const byPyotp = 'import pyotp, sys; print(pyotp.TOTP(sys.argv[1]).at(int(sys.argv[2])))';
+
+/** @param {string} secret base32 @param {number} seconds between now and the time of the code */
+async function codeOf(secret, seconds = 0) {
+  const time = Math.floor(Date.now() / 1000) + seconds;
+  const command = python ?? 'oathtool';
+  const ofOathtool = ['--totp', '--base32', '--now', `@${time}`, secret];
+  return (await run(command, python ? ['-c', byPyotp, secret, String(time)] : ofOathtool)).stdout.trim();
+}
 
 await withService(async (url) => {
   /**
@@ -49,8 +58,8 @@ await withService(async (url) => {
   /** @param {string} code */
   const answerOf = (code) => ({ mfaToken: pending.mfaToken, factorId: pending.factors[0].id, code });
   await call('PUT', '/sessions/mfa', 400, answerOf(confirmation.code), fromDevice);
-  await call('PUT', '/sessions/mfa', 400, answerOf(await codeOf(factor.secret, '-90 seconds')), fromDevice);
+  await call('PUT', '/sessions/mfa', 400, answerOf(await codeOf(factor.secret, -90)), fromDevice);
   // The service accepts the next code a little early, and no code twice.
-  await call('PUT', '/sessions/mfa', 201, answerOf(await codeOf(factor.secret, '+30 seconds')), fromDevice);
-  process.stdout.write('codes of oathtool are accepted, once and in their time\n');
+  await call('PUT', '/sessions/mfa', 201, answerOf(await codeOf(factor.secret, 30)), fromDevice);
+  process.stdout.write(`codes of ${python ? 'pyotp' : 'oathtool'} are accepted, once and in their time\n`);
 });

@@ -185,7 +185,12 @@ describe('resetting is refused', () => {
     expect(new Set(answers.map((one) => JSON.stringify({ ...one.json<object>(), requestId: '' }))).size).toBe(1);
     expect(await vain()).toBe(before + 2);
     expect([await signIn(newPassword), await signIn(password)]).toEqual([401, 201]);
-    expect((await reset(code)).json()).toEqual({ message: 'Password updated' });
+    const done = await reset(code);
+    expect(done.json()).toEqual({ message: 'Password updated' });
+    expect(String(done.headers['set-cookie'])).not.toContain('session-token=');
+    const [row] = await app.db.query(sql`
+      SELECT 1 FROM sessions s JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id WHERE u.email = ${email}`);
+    expect(row).toBeUndefined();
   });
 
   test('a reset with a weak password is refused, and the code stays valid', async () => {

@@ -108,6 +108,17 @@ describe('confirming a factor', () => {
     expect(await list()).toMatchObject({ factors: [{ id: first.id }, {}], recoveryCodes: { total: 10, unused: 10 } });
   });
 
+  it('is listed with the time of its last use', async () => {
+    const factor = await enrol(world, person);
+    const lastUse = async (token: string) =>
+      (await list(token)).factors.map((one) => (one as unknown as { lastUsedAt: string | null }).lastUsedAt);
+    const first = test.clock.now().toISOString();
+    expect(await lastUse(person.token)).toEqual([first]);
+    test.clock.advance(60_000);
+    const { token } = await signInWith(world, person, factor);
+    expect(await lastUse(token)).toEqual([test.clock.now().toISOString()]);
+  });
+
   it('counts as two factors in this session', async () => {
     await enrol(world, person);
     expect((await me(person.token)).json()).toMatchObject({ session: { amr: ['pwd', 'otp', 'mfa'] } });
@@ -355,6 +366,8 @@ describe('a super admin', () => {
     await enrol(world, world.admin);
     expect((await reset(person.userId)).json()).toMatchObject({ effectiveAt: test.clock.now().toISOString() });
     expect((await me(person.token)).statusCode).toBe(401);
+    const devices = sql`SELECT 1 FROM devices WHERE app_id = ${world.appId} AND user_id = ${person.userId}`;
+    expect(await test.db.query(devices)).toEqual([]);
     expect((await world.mail(person.email)).subject).toContain('were removed');
     person = await world.signIn(person.email);
     expect(await list()).toEqual({ factors: [], recoveryCodes: { total: 0, unused: 0 } });

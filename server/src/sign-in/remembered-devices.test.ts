@@ -320,6 +320,7 @@ describe('a remembered browser is asked again after', () => {
         return (await admin())({ mfa: { policy: 'optional' } });
       },
     ],
+    ['other kinds of factors', async () => (await admin())({ mfa: { factors: ['totp'] } })],
     ['another grace', async () => (await admin())({ mfa: { graceDays: 3 } })],
   ])('%s', async (_, change) => {
     const jar = await remembered();

@@ -143,6 +143,11 @@ describe('an mfaToken', () => {
   it('is no session and no device', async () => {
     const { mfaToken } = await challenge(world, person.email);
     expect(problem(await meWith(mfaToken))).toBe(refused);
+    const headers = { 'x-device-token': mfaToken };
+    const again = await world.call('POST', `${users}/sessions`, { body: { email: person.email, password }, headers });
+    // A device that is not known gets a new token.
+    expect(again.headers['x-device-token']).toMatch(/^gh_d_/);
+    expect(problem(again)).toBe('403 mfa_required');
   });
 
   it.each([

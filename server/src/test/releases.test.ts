@@ -1,14 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { decodeJwt } from 'jose';
 import { z } from 'zod';
-import type { Db } from '../db/db.ts';
+import { type Db, sql } from '../db/db.ts';
 import { isCurrent, migrate } from '../db/migrate.ts';
 import { createSealer } from '../keys/seal.ts';
 import { reseal } from '../operate/reseal.ts';
 import { createTestClock } from './clock.ts';
 import { openEmptyDatabase } from './database.ts';
 import { buildTestApp, masterKey, type TestApp } from './setup.ts';
+import { problem } from './world/world.ts';
 
 /**
  * Dumps of databases that releases filled through their API (`.ci/tools/dump-release.js`). Each is migrated to the
@@ -112,6 +114,17 @@ describe.each(releases)('a database of %s', (release) => {
       body: { ...stored.machine, audience },
     });
     expect(other.statusCode).toBe(200);
+    const billing = other.json<{ token: string }>().token;
+    expect(decodeJwt(billing).aud).toBe(audience);
+    const elsewhere = { authorization: `Bearer ${billing}` };
+    expect(problem(await send('GET', '/v1/authorization/users?pageSize=1', { headers: elsewhere }))).toBe(
+      '401 unauthenticated',
+    );
+    const [created] = await running.db.query<{ scopes: string[] }>(sql`SELECT scopes FROM machine_users`);
+    expect(created?.scopes).toEqual(['*']);
+    const { path } = stored.organization;
+    const write = await send('PATCH', path, { headers, body: { metadata: { plan: 'pro' } } });
+    expect([write.statusCode, write.json()]).toEqual([200, { message: 'Organization Data Updated' }]);
   });
 
   test('issues a token for the secret of the machine user', async () => {
