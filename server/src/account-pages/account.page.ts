@@ -72,18 +72,19 @@ function profileOf(page: PageCall, user: Person): Html {
     >${text(isOwnershipShown ? 'verifiedMark' : 'unverified')}</span
   >`;
   const verify = html`<p><a href="${page.href('verify')}">${text('verifyNow')}</a></p>`;
-  const { firstName = user.firstName, lastName = user.lastName } = page.form;
+  const valueOf = (name: 'firstName' | 'lastName') =>
+    page.form['step'] === 'profile' ? (page.form[name] ?? '') : user[name];
   const fields = html`<div class="pair">
       ${page.field({
         name: 'firstName',
         label: 'firstName',
         autocomplete: 'given-name',
-        value: firstName,
+        value: valueOf('firstName'),
       })}${page.field({
         name: 'lastName',
         label: 'lastName',
         autocomplete: 'family-name',
-        value: lastName,
+        value: valueOf('lastName'),
         isOptional: true,
       })}
     </div>

@@ -46,7 +46,7 @@ function inviteForm(page: PageCall, organization: ManagedOrganization): Html {
   const { text, form } = page;
   const options = choicesOf(page, organization);
   if (options.length === 0) return html`<p class="quiet">${text('noRolesToGrant')}</p>`;
-  const kept = page.problem || isConfirmation(page) ? form : {};
+  const kept = page.isSent ? form : {};
   const fields = html`<p class="quiet">${text('inviteLead')}</p>
     ${page.field({ name: 'email', label: 'email', type: 'email', autocomplete: 'off', value: kept['email'] })}
     <div class="pair">
