@@ -60,7 +60,8 @@ describe('the change of the address', () => {
     const person = await world.person({ verified: true });
     const visitor = await signIn(person);
     await visitor.open(at('account/email'));
-    await visitor.press('Continue', { newEmail: 'new@example.com' });
+    const { text } = await visitor.press('Continue', { newEmail: 'new@example.com' });
+    expect(text).toContain('The code is in the mail. Change the address');
     const refused = await visitor.press('Change the address', { code: 'AAAAAAA' });
     expect([refused.status, codeOf(refused.html)]).toEqual([400, 'code_invalid']);
     const { code = '' } = await world.mail('new@example.com');
@@ -116,7 +117,8 @@ describe('the export', () => {
     await visitor.open(at('account/data'));
     const refused = await visitor.press('Download');
     expect([refused.status, codeOf(refused.html)]).toEqual([401, 'reauthentication_required']);
-    await visitor.press('Send a code by mail');
+    const { text } = await visitor.press('Send a code by mail');
+    expect(text).toContain('The code is in the mail. Continue');
     const { code = '' } = await world.mail(person.email);
     expect((await visitor.press('Continue', { code })).text).toContain('Confirmed. Now try again.');
     expect((await visitor.press('Download')).headers['content-disposition']).toContain('attachment');

@@ -17,7 +17,7 @@ const self = z.looseObject({ email: z.string() });
 function askForCode(page: PageCall): PageAnswer {
   const { newEmail = '' } = page.form;
   const { text } = page;
-  const fields = html`${page.codeField()}${page.button('changeAddress')}`;
+  const fields = html`${page.codeField('mailedFactorHint')}${page.button('changeAddress')}`;
   const body = html`<p>${text('codeSentTo', { email: newEmail })}</p>
     <section>${page.formOf(path, fields, { step: 'code', newEmail })}</section>
     <p><a href="${page.href(path)}">${text('startAgain')}</a></p>`;

@@ -82,7 +82,7 @@ function byPasskey(page: PageCall, path: string, hidden: Values): Html {
 
 function byPassword(page: PageCall, path: string, hidden: Values): Html {
   if (page.form['step'] === steps.mail || page.form['by'] === 'mail') {
-    const fields = html`${page.codeField()}${page.secondButton('continue')}`;
+    const fields = html`${page.codeField('mailedFactorHint')}${page.secondButton('continue')}`;
     return page.formOf(path, fields, { ...hidden, step: steps.proof, by: 'mail' });
   }
   const password = page.field({

@@ -232,12 +232,12 @@ export class PageCall {
     return notice ? html`<p class="note" role="status">${text(notice.text, values)}</p>` : html``;
   }
 
-  /** The field for the code of a mail. */
-  codeField(): Html {
+  /** The field for the code of a mail. The default hint mentions the link that most of these mails have. */
+  codeField(hint: 'codeHint' | 'mailedFactorHint' = 'codeHint'): Html {
     return this.field({
       name: 'code',
       label: 'code',
-      hint: 'codeHint',
+      hint,
       autocomplete: 'one-time-code',
       isCode: true,
       isFirst: true,
