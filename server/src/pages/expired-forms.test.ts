@@ -111,7 +111,13 @@ const opened: Readonly<Record<string, () => Promise<Open>>> = {
   'a new organization': async () => {
     const visitor = await signInOnPages(world, world.admin);
     await visitor.open(at('organizations/new'));
-    const kept = { orgName: 'Acme', adminEmail: newEmail, adminFirstName: 'Jon', adminLastName: 'Doe', roles: 'Reader' };
+    const kept = {
+      orgName: 'Acme',
+      adminEmail: newEmail,
+      adminFirstName: 'Jon',
+      adminLastName: 'Doe',
+      roles: 'Reader',
+    };
     return { visitor, button: 'Create', kept };
   },
   'a new API key': async () => {
@@ -139,7 +145,10 @@ describe('a form that has expired', () => {
 describe('the cookie of the forms', () => {
   it.each([
     ['http://127.0.0.1:3000', /^page=gh_p_[\w-]{43}; Max-Age=7200; Path=\/; HttpOnly; SameSite=Lax$/],
-    ['https://id.example', /^__Host-page-\w[\w-]*=gh_p_[\w-]{43}; Max-Age=7200; Path=\/; HttpOnly; Secure; SameSite=Lax$/],
+    [
+      'https://id.example',
+      /^__Host-page-\w[\w-]*=gh_p_[\w-]{43}; Max-Age=7200; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+    ],
   ])('lives two hours in the browser, on %s', async (publicUrl, expected) => {
     const service = await buildTestApp({ db, env: { PUBLIC_URL: publicUrl } });
     const { headers } = await createVisitor(service).open(at('sign-in'));
