@@ -106,6 +106,8 @@ describe('the export', () => {
       'content-type': 'application/json; charset=utf-8',
       'content-disposition': `attachment; filename="${world.appName}-account.json"`,
       'cache-control': 'no-store',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      'x-content-type-options': 'nosniff',
     });
     expect(JSON.parse(html)).toMatchObject({ user: { id: person.userId, email: person.email } });
   });
