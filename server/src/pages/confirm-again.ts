@@ -6,6 +6,7 @@ import type { Values } from './layout.ts';
 import type { PageCall } from './page-call.ts';
 import type { PageAnswer } from './page-route.ts';
 import { credentialOf, explainMissing, hasPasskeys, passkeyForm, problemOfPasskey } from './passkey-form.ts';
+import { selfOf } from './self.ts';
 
 const me = 'authentication/users/me';
 
@@ -49,7 +50,7 @@ export async function confirmAgain(page: PageCall, path: string, hidden: Values 
   const factors = answer.ok ? factorList.parse(answer.body).factors : [];
   return html`<section aria-labelledby="again">
     <h2 id="again">${text('secondFactor')}</h2>
-    ${factors.length > 0 ? byFactor(page, path, hidden, factors) : byPassword(page, path, hidden)}
+    ${factors.length > 0 ? byFactor(page, path, hidden, factors) : await byPassword(page, path, hidden)}
   </section>`;
 }
 
@@ -80,7 +81,7 @@ function byPasskey(page: PageCall, path: string, hidden: Values): Html {
   });
 }
 
-function byPassword(page: PageCall, path: string, hidden: Values): Html {
+async function byPassword(page: PageCall, path: string, hidden: Values): Promise<Html> {
   if (page.form['step'] === steps.mail || page.form['by'] === 'mail') {
     const fields = html`${page.codeField('mailedFactorHint')}${page.secondButton('continue')}`;
     return page.formOf(path, fields, { ...hidden, step: steps.proof, by: 'mail' });
@@ -91,7 +92,11 @@ function byPassword(page: PageCall, path: string, hidden: Values): Html {
     type: 'password',
     autocomplete: 'current-password',
   });
-  return html`${page.formOf(path, html`${password}${page.secondButton('continue')}`, { ...hidden, step: steps.proof })}
+  // Password managers read the user name, which tells them the account.
+  const { email = '' } = (await selfOf(page)) ?? {};
+  const userName = html`<input type="hidden" name="username" value="${email}" autocomplete="username" />`;
+  const fields = html`${userName}${password}${page.secondButton('continue')}`;
+  return html`${page.formOf(path, fields, { ...hidden, step: steps.proof })}
   ${page.formOf(path, page.secondButton('sendCode'), { ...hidden, step: steps.mail })}`;
 }
 
