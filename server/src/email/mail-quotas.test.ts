@@ -277,6 +277,24 @@ describe('mails that the owner of a mailbox needs', () => {
     expect(await resets()).toBe(kind.codeRequestsPerAccountPerHour + 3);
   });
 
+  test.each<[what: string, ageMs: number, more: number]>([
+    ['have a reserve for a device for 180 days after its last sign-in', 180 * 24 * hourMs - 1, 1],
+    ['have no reserve for a device that is no longer known', 180 * 24 * hourMs, 0],
+  ])('%s', async (_, ageMs, more) => {
+    const device = await signUpFrom('192.0.2.40', mailbox());
+    await app.db.query(
+      sql`UPDATE users SET is_email_verified = true, claimed_by = 'verification' WHERE app_id = ${world.appId}`,
+    );
+    app.clock.advance(ageMs);
+    for (let asked = 0; asked <= kind.codeRequestsPerAccountPerHour; asked += 1) {
+      await askForReset(mailbox(), stranger(asked));
+      await useUp();
+    }
+    expect(await resets()).toBe(kind.codeRequestsPerAccountPerHour);
+    await askForReset(mailbox(), '192.0.2.99', device);
+    expect(await resets()).toBe(kind.codeRequestsPerAccountPerHour + more);
+  });
+
   test('have no reserve for an unverified address: plus tags must not exhaust the reserve', async () => {
     await world.person({ email: mailbox() });
     await signUp(tagged('squatter'));

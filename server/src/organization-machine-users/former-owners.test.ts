@@ -7,6 +7,7 @@ import { createWorld, password, type Person, problem, type World } from '../test
 import type { OrganizationMachine } from '../test/world/machines.ts';
 
 const dayMs = 24 * 3_600_000;
+const minuteMs = 60_000;
 
 let db: BarrierDb;
 let app: TestApp;
@@ -123,6 +124,28 @@ describe('the secrets of an owner who', () => {
     expect(await secret()).toMatchObject({ createdBy: owner.userId, confirmBy: null });
     await later(30 * dayMs);
     expect(await outcome()).toBe('200');
+  });
+});
+
+describe('a secret of a former owner', () => {
+  it.each<[what: string, ageMs: number, isScheduled: boolean]>([
+    ['that has expired is neither ended nor recorded', minuteMs, false],
+    ['that has not expired yet is ended and recorded', minuteMs - 1, true],
+  ])('%s', async (_, ageMs, isScheduled) => {
+    const expiresAt = new Date(app.clock.now().getTime() + minuteMs).toISOString();
+    const url = `${organizationUrl()}/machine-users/${machine.machineUserId}/secrets`;
+    const added = await world.call('POST', url, { token: former.token, body: { expiresAt } });
+    const { secretId } = added.json<{ secretId: string }>();
+    app.clock.advance(ageMs);
+    await demote();
+    const rows = await app.db.query<{ confirm_by: Date | null }>(sql`
+      SELECT confirm_by FROM organization_machine_secrets WHERE app_id = ${world.appId} AND id = ${secretId}`);
+    expect(rows.map(({ confirm_by: end }) => end?.toISOString())).toEqual([isScheduled ? inDays(7) : undefined]);
+    const events = (await world.events()).filter(
+      ({ action }) => action === 'organization_machine_secret.end_scheduled',
+    );
+    const ended = [machine.secretId, ...(isScheduled ? [secretId] : [])];
+    expect(events.flatMap(({ changes }) => changes).toSorted()).toEqual(ended.map((id) => `secret.${id}`).toSorted());
   });
 });
 

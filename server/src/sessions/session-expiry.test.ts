@@ -34,14 +34,27 @@ describe('a session that is not used', () => {
     advance(idleSeconds);
     expect(problem(await world.call('GET', me, { token: person.token }))).toBe('401 unauthenticated');
   });
+});
 
-  test('is no longer listed', async () => {
+describe('a session is no longer listed', () => {
+  test.each<[when: string, until: number, usedEvery: number]>([
+    ['after its idle time', idleSeconds, idleSeconds],
+    ['after its maximum lifetime, also if it was used until then', lifeSeconds, 300],
+  ])('%s', async (_, until, usedEvery) => {
     const old = person;
-    advance(idleSeconds - 1);
+    for (let used = 0; used + usedEvery < until; used += usedEvery) {
+      advance(usedEvery);
+      expect(await status()).toBe(200);
+    }
+    advance(usedEvery - 1);
     const fresh = await world.signIn(old.email);
+    const list = async () => {
+      const response = await world.call('GET', `${me}/sessions`, { token: fresh.token });
+      return response.json<{ sessions: { id: string }[] }>().sessions.map(({ id }) => id);
+    };
+    expect(await list()).toEqual([old.sessionId, fresh.sessionId]);
     advance(1);
-    const response = await world.call('GET', `${me}/sessions`, { token: fresh.token });
-    expect(response.json<{ sessions: { id: string }[] }>().sessions.map(({ id }) => id)).toEqual([fresh.sessionId]);
+    expect(await list()).toEqual([fresh.sessionId]);
   });
 });
 

@@ -27,6 +27,7 @@ import { createWorld, password, type Person, problem, type World } from '../test
 const users = '/v1/authentication/users';
 const settingsUrl = '/v1/authorization/apps/settings';
 const tenMinutesMs = 600_001;
+const dayMs = 86_400_000;
 
 let test: TestApp;
 let world: World;
@@ -296,6 +297,18 @@ describe('the owner', () => {
     const stranger = await challenge(world, person.email);
     await finish(world, stranger, wrong(factor));
     expect((await finish(world, challengeIn(await signIn(device)), code(factor))).statusCode).toBe(201);
+  });
+
+  it.each<[what: string, ageMs: number, status: number]>([
+    ['has attempts of a device on which the factor was used, for 180 days', 180 * dayMs - 1, 201],
+    ['has no attempts of a device that is no longer known', 180 * dayMs, 429],
+  ])('%s', async (_, ageMs, status) => {
+    const factor = await enrol(world, person);
+    const device = deviceOf(await finish(world, await challenge(world, person.email), code(factor)));
+    await limit('secondFactorsPerUserPerHour', 1);
+    test.clock.advance(ageMs);
+    await finish(world, await challenge(world, person.email), wrong(factor));
+    expect((await finish(world, challengeIn(await signIn(device)), code(factor))).statusCode).toBe(status);
   });
 
   it('gets no mail about a new device that the account knew before the factor was added', async () => {

@@ -6,6 +6,7 @@ import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import { callOf, createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 
 const sessions = '/v1/authentication/users/sessions';
+const dayMs = 86_400_000;
 
 /** Two processes on one database, behind a proxy that says who calls. */
 let app: TestApp;
@@ -233,6 +234,18 @@ describe('the quota of a known device', () => {
     expect([problem(locked), locked.headers['retry-after']]).toEqual(['429 too_many_attempts', '1200']);
     // From other networks the owner can still sign in, because the device consumed only its own quota.
     expect((await attempt({ world, email, given: password })).statusCode).toBe(201);
+  });
+
+  test.each<[what: string, ageMs: number, status: number]>([
+    ['is consumed for 180 days after the last sign-in', 180 * dayMs - 1, 201],
+    ['is not for a device that is no longer known', 180 * dayMs, 429],
+  ])('%s', async (_, ageMs, status) => {
+    const world = await limited({ signInsPerAccountPerHour: 1 });
+    const { email } = await world.person();
+    const device = deviceOf(await attempt({ world, email, given: password }));
+    app.clock.advance(ageMs);
+    expect(problem(await attempt({ world, email }))).toBe('401 invalid_credentials');
+    expect((await attempt({ world, email, given: password, device })).statusCode).toBe(status);
   });
 
   test('is for one account only: it helps with no other', async () => {
