@@ -113,6 +113,45 @@ describe.skipIf(!isInstalled)(`the pages in a browser (skipped without ${executa
     await page.context().close();
   });
 
+  /** The moving parts of the page, in the order of the document. */
+  const moving = (page: Page) =>
+    page.evaluate(`[...document.querySelectorAll('*')].filter((part) => {
+      const { transitionDuration, animationName } = getComputedStyle(part);
+      return transitionDuration !== '0s' || animationName !== 'none';
+    }).map((part) => part.localName)`);
+
+  it('move nothing for people who prefer that', async () => {
+    for (const path of ['sign-in', 'sign-up']) {
+      const { page } = await openBrowser({ reducedMotion: 'no-preference' });
+      await page.goto(at(path));
+      expect(await moving(page)).toContain('button');
+      await page.emulateMedia({ reducedMotion: 'reduce' });
+      expect(await moving(page)).toEqual([]);
+      await page.context().close();
+    }
+  });
+
+  it('fit into 320 px in English', async () => {
+    const { page } = await openBrowser({ viewport: { width: 320, height: 640 } });
+    const email = `${unique('jon')}@example.com`;
+    const fits = async (): Promise<void> => {
+      expect([page.url(), await page.evaluate('document.documentElement.scrollWidth')]).toEqual([page.url(), 320]);
+    };
+    await page.goto(at('sign-up'));
+    await page.getByRole('button').click();
+    await page.getByRole('alert').waitFor();
+    await shoot(page, 'sign-up-en-320');
+    await fits();
+    await signUp(page, email);
+    await fits();
+    for (const path of ['account', 'account/second-factors', 'account/email', 'account/data', 'sign-in']) {
+      await page.goto(at(path));
+      await shoot(page, `${path.replace('/', '-')}-en-320`);
+      await fits();
+    }
+    await page.context().close();
+  });
+
   it('are written from right to left in Arabic', async () => {
     const { page } = await openBrowser({ locale: 'ar', colorScheme: 'dark', viewport: { width: 320, height: 640 } });
     await page.goto(at('sign-up'));
