@@ -14,6 +14,7 @@ const nameOf = (address) =>
 /** @param {string} folder emptied, with a folder for each language */
 export function createGallery(folder) {
   const languages = ['en', 'ar'];
+  const kept = new Set();
 
   return {
     async prepare() {
@@ -37,7 +38,11 @@ export function createGallery(folder) {
         captureBeyondViewport: true,
         clip: { x: 0, y: 0, width: size.width, height: Math.min(size.height, 2_000), scale: 1 },
       });
-      await writeFile(join(folder, language, `${nameOf(address)}.webp`), Buffer.from(data, 'base64'));
+      const file = join(folder, language, `${nameOf(address)}.webp`);
+      // Two pages of one name leave one picture.
+      if (kept.has(file)) throw new Error(`two pages have the name ${file}`);
+      kept.add(file);
+      await writeFile(file, Buffer.from(data, 'base64'));
       await session.detach();
     },
 
