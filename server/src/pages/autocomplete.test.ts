@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import type { UndoableDb } from '../test/undo.ts';
-import { enrol } from '../test/world/factors.ts';
+import { enrol, nextCode } from '../test/world/factors.ts';
 import { unique } from '../test/world/names.ts';
 import { enableSignInCodes } from '../test/world/sign-in-codes.ts';
 import { signInOnPages } from '../test/world/sign-in-pages.ts';
@@ -34,7 +34,10 @@ const at = (page: string, query: Readonly<Record<string, string>> = {}) =>
 const verified = () => world.person({ verified: true });
 
 /** Makes the authentication of all sessions too old to count as recent. */
-const wait = () => db.query(sql`UPDATE sessions SET authenticated_at = authenticated_at - interval '1 hour'`);
+const wait = () =>
+  db.query(sql`
+    UPDATE sessions SET authenticated_at = authenticated_at - interval '1 hour',
+      factor_at = factor_at - interval '1 hour'`);
 
 async function organization() {
   const owner = await verified();
@@ -162,6 +165,27 @@ const pages: readonly (readonly [what: string, open: () => Promise<{ html: strin
       return visitor.press('Send a code by mail');
     },
     { code: 'one-time-code' },
+  ],
+  [
+    'confirmation with the authenticator app',
+    async () => {
+      const person = await verified();
+      const factor = await enrol(world, person);
+      const visitor = await signInOnPages(world, person);
+      await visitor.press('Verify', { code: nextCode(world, factor) });
+      await wait();
+      await visitor.open(at('account/data'));
+      return visitor.press('Download');
+    },
+    { code: 'one-time-code' },
+  ],
+  [
+    'search for a member',
+    async () => {
+      const { owner, orgId } = await organization();
+      return (await signInOnPages(world, owner)).open(at('organizations/members', { org: orgId }));
+    },
+    { find: 'off' },
   ],
   [
     'new authenticator app',
