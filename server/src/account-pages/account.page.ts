@@ -148,14 +148,14 @@ function sessionsOf(page: PageCall, sessions: readonly Session[]): Html {
   const shown = inOrder(sessions).slice(from, from + shownItems);
   const link = (label: TextName, query: Values) => html`<a href="${page.href('account', query)}">${text(label)}</a> `;
   const older = from + shownItems < sessions.length ? link('more', { cursor: String(from + shownItems) }) : html``;
+  const pages = html`<p class="after">${older} ${from > 0 ? link('first', {}) : html``}</p>`;
   const others = sessions.length > 1 ? actionButton(page, 'end-others', 'endOthers') : html``;
   return html`<section aria-labelledby="sessions">
     <h2 id="sessions">${text('sessions')}</h2>
     <ul>
       ${shown.map((session) => sessionItem(page, session))}
     </ul>
-    <p class="after">${older} ${from > 0 ? link('first', {}) : html``}</p>
-    ${others}
+    ${sessions.length > shownItems ? pages : html``} ${others}
   </section>`;
 }
 
@@ -199,13 +199,14 @@ function organizationsOf(page: PageCall, user: Person): Html {
   const link = (path: string, label: TextName, query: Values = {}) =>
     html`<a href="${page.href(path, query)}">${text(label)}</a> `;
   const all = isSuperAdmin || organizationsTruncated || organizations.length > shownItems;
+  const links = html`<p class="after">
+    ${all ? link('organizations', 'allOrganizations', { list: 'all' }) : html``}
+    ${mayCreate ? link('organizations/new', 'newOrganization') : html``}
+  </p>`;
   return html`<section aria-labelledby="organizations">
     <h2 id="organizations">${text('organizations')}</h2>
     ${organizations.length > 0 ? list : html`<p class="quiet">${text('noOrganizations')}</p>`}
-    <p class="after">
-      ${all ? link('organizations', 'allOrganizations', { list: 'all' }) : html``}
-      ${mayCreate ? link('organizations/new', 'newOrganization') : html``}
-    </p>
+    ${all || mayCreate ? links : html``}
   </section>`;
 }
 
