@@ -4,6 +4,7 @@ import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, type Person, problem, type World } from '../test/world/world.ts';
 
 const url = '/v1/authentication/users/email/verification';
+const hourMs = 3_600_000;
 
 let app: TestApp;
 let world: World;
@@ -48,6 +49,15 @@ test.each([
 
 test.each(['-', '\u200B', ' '])('separators alone (%j) are no code', async (typed) => {
   expect(await outcome(await unverified(), typed)).toBe('400 code_invalid');
+});
+
+test.each([
+  ['valid for 24 hours', 24 * hourMs - 1, '200 undefined'],
+  ['invalid after 24 hours', 24 * hourMs, '400 code_invalid'],
+])('a short code is %s', async (_what, ageMs, expected) => {
+  const person = await unverified();
+  app.clock.advance(ageMs);
+  expect(await outcome(person, person.code)).toBe(expected);
 });
 
 describe('attempts from one address', () => {
