@@ -79,6 +79,28 @@ const guards: readonly Guard[] = [
     files: /(?:routes|decide|reach)\.ts$/,
     form: 'statement',
   },
+  {
+    kind: 'authentication',
+    pattern: new RegExp(
+      String.raw`^ *(?:await )?(?:require(?:StrongestFactor|FreshForChange|FreshAuthentication|Authentication|Session|` +
+        String.raw`Standing)|check(?:FactorProtection|Freshness))\([^;]*\);\n`,
+      'gm',
+    ),
+    replacement: '',
+    form: 'statement',
+  },
+  {
+    kind: 'authentication',
+    pattern: /^ *if \([^;{]*\)\s*throw (?:policyRefusal|stepUpRequired)\([^;]*\);\n/gm,
+    replacement: '',
+    form: 'statement',
+  },
+  {
+    kind: 'authentication',
+    pattern: /^ *if \([^;{]*\)\s*throw new ApiError\('(?:last_factor|factor_not_allowed|policy_locks_you_out)'\);\n/gm,
+    replacement: '',
+    form: 'statement',
+  },
 ];
 
 function mutationsOf({ pattern, replacement }: Guard, source: string): Mutation[] {

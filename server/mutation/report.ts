@@ -1,8 +1,8 @@
 /**
  * The kind of a removed guard: a declared access, a check of an action in an organization, a condition on the owner of
- * a row, or on the app.
+ * a row, or on the app, or a check of the authentication: its age, its second factor, or a policy.
  */
-export const kinds = ['access', 'organization', 'row', 'app'] as const;
+export const kinds = ['access', 'organization', 'row', 'app', 'authentication'] as const;
 
 export type Kind = (typeof kinds)[number];
 

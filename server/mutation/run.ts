@@ -20,6 +20,7 @@ const suites: Readonly<Record<Kind, readonly string[]>> = {
   organization: byCallers,
   row: byRows,
   app: generated('tenancy.twins', 'tenancy', 'access', 'audit'),
+  authentication: generated('fresh-authentication', 'organization-policy', 'grants', 'restricted-sessions'),
 };
 
 const server = fileURLToPath(new URL('../', import.meta.url));
@@ -213,7 +214,9 @@ async function main(only: readonly string[]): Promise<void> {
   const hasWhole = (kind: Kind) => only.length === 0 || only.includes(kind);
   const declared = hasWhole('access') ? await Promise.all(['0/2', '1/2'].map(tryDeclarations)) : [];
   const mutants = findMutants(server).filter(isWanted);
-  const trials = await Promise.all([byCallers, byRows, suites.app].map((files) => tryGuards(files, mutants)));
+  const trials = await Promise.all(
+    [byCallers, byRows, suites.app, suites.authentication].map((files) => tryGuards(files, mutants)),
+  );
   const results = [...declared.flat(), ...trials.flatMap((trial) => trial.results)];
   printSummary(results);
   const stale = kinds.every((kind) => decisive.has(kind) || hasWhole(kind)) ? findStale(trials) : [];
