@@ -27,12 +27,19 @@ const server = fileURLToPath(new URL('../', import.meta.url));
 
 /** Tests of other directories that test the guards of a directory. */
 const testedElsewhere: Readonly<Record<string, readonly string[]>> = {
-  accounts: ['users/me'],
+  access: ['organizations/security'],
+  accounts: ['users/me', 'sessions/session-of-caller'],
+  'api-keys': ['organizations/remembered-devices', 'sessions/session-of-caller'],
+  apps: ['factors/factors'],
   branding: ['sign-in-pages/preview'],
+  factors: ['sign-in/allowed-factors'],
   'identity-providers': ['super-admins/super-admins', 'federation/promoted-accounts'],
-  members: ['organization-machine-users/former-owners'],
+  members: ['organization-machine-users/former-owners', 'organizations/security'],
   'organization-machine-users': ['operate/organization-machines', 'tokens/organization-machine-token'],
+  organizations: ['sessions/session-of-caller'],
+  roles: ['organizations/security'],
   sessions: ['factors/factors', 'exchanges/copied-sessions'],
+  users: ['sessions/session-of-caller'],
 };
 
 /** Runs vitest with a configuration of this folder. @returns whether all tests passed, and the output */

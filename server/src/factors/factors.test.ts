@@ -398,4 +398,17 @@ describe('a super admin', () => {
     expect(problem(await change({ mfa: { policy: 'off' } }))).toBe('401 reauthentication_required');
     expect((await change({ mfa: { policy: 'optional' } })).statusCode).toBe(200);
   });
+
+  it('needs a recent factor of a super admin who has one, also to turn factors on again', async () => {
+    world = await createWorld(test);
+    const factor = await enrol(world, world.admin);
+    await setPolicy(world, 'off');
+    tenMinutes();
+    await world.reauthenticate();
+    const change = () => call('PATCH', settingsUrl, { mfa: { policy: 'optional' } }, world.admin.token);
+    expect(problem(await change())).toBe('401 step_up_required');
+    const proof = { factorId: factor.id, code: nextCode(world, factor) };
+    expect((await call('POST', reauthentication, proof, world.admin.token)).statusCode).toBe(200);
+    expect((await change()).statusCode).toBe(200);
+  });
 });
