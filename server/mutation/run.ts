@@ -30,7 +30,7 @@ const testedElsewhere: Readonly<Record<string, readonly string[]>> = {
   access: ['organizations/security'],
   accounts: ['users/me', 'sessions/session-of-caller'],
   'api-keys': ['organizations/remembered-devices', 'sessions/session-of-caller'],
-  apps: ['factors/factors'],
+  apps: ['factors/policy-settings'],
   branding: ['sign-in-pages/preview'],
   factors: ['sign-in/allowed-factors'],
   'identity-providers': ['super-admins/super-admins', 'federation/promoted-accounts'],

@@ -18,7 +18,6 @@ import { createWorld, password, type Person, problem, type World } from '../test
 
 const users = '/v1/authentication/users';
 const reauthentication = `${users}/me/reauthentication`;
-const settingsUrl = '/v1/authorization/apps/settings';
 
 let test: TestApp;
 let world: World;
@@ -377,38 +376,5 @@ describe('a super admin', () => {
 
   it('cannot remove their own', async () => {
     expect(problem(await reset(world.admin.userId))).toBe('403 access_denied');
-  });
-
-  it('needs a second factor in the session to require one from everybody, or to end that', async () => {
-    world = await createWorld(test);
-    const change = (policy: string) => call('PATCH', settingsUrl, { mfa: { policy } }, world.admin.token);
-    expect(problem(await change('required'))).toBe('409 policy_locks_you_out');
-    expect((await change('off')).statusCode).toBe(200);
-    await setPolicy(world, 'required');
-    expect(problem(await change('optional'))).toBe('401 step_up_required');
-    await setPolicy(world, 'optional');
-    const factor = await enrol(world, world.admin);
-    for (const policy of ['required', 'optional', 'required']) expect((await change(policy)).statusCode).toBe(200);
-    await signInWith(world, world.admin, factor);
-  });
-
-  it('needs a recent authentication to change the policy', async () => {
-    tenMinutes();
-    const change = (body: object) => call('PATCH', settingsUrl, body, world.admin.token);
-    expect(problem(await change({ mfa: { policy: 'off' } }))).toBe('401 reauthentication_required');
-    expect((await change({ mfa: { policy: 'optional' } })).statusCode).toBe(200);
-  });
-
-  it('needs a recent factor of a super admin who has one, also to turn factors on again', async () => {
-    world = await createWorld(test);
-    const factor = await enrol(world, world.admin);
-    await setPolicy(world, 'off');
-    tenMinutes();
-    await world.reauthenticate();
-    const change = () => call('PATCH', settingsUrl, { mfa: { policy: 'optional' } }, world.admin.token);
-    expect(problem(await change())).toBe('401 step_up_required');
-    const proof = { factorId: factor.id, code: nextCode(world, factor) };
-    expect((await call('POST', reauthentication, proof, world.admin.token)).statusCode).toBe(200);
-    expect((await change()).statusCode).toBe(200);
   });
 });
