@@ -1,5 +1,7 @@
 import { app, appOf, appOfAsked, background, type Harmless, of, once, user } from './harmless-terms.ts';
 
+const expiredIntent = 'an expired intent is refused before, and cannot be redeemed';
+
 /** Guards in the rooms for people, their sign-in methods and their sessions. */
 export const harmlessForPeople: readonly Harmless[] = [
   ...of('codes/codes.store.ts', [
@@ -33,21 +35,15 @@ export const harmlessForPeople: readonly Harmless[] = [
     [app, 'function countRequestedCodes', once('a user')],
   ]),
   ...of('codes/live-code.ts', [
-    [app, 'function listLiveCodes', 'no call reaches it; the hash of a code is bound to its app'],
-    [user, 'function listLiveCodes', 'no call reaches it; the hash of a code is bound to its user'],
+    [app, 'function listLiveCodes', 'the hash of a code is bound to its app'],
+    [user, 'function listLiveCodes', 'the hash of a code is bound to its user'],
   ]),
   ...of('devices/devices.store.ts', [
     [app, 'const storeDevice', `the token of a device is random, and ${once('a user')}`],
-    ['user_id = ${use.userId}', 'const storeDevice', 'ON CONFLICT does not change the device of another user'],
     [appOf('d'), 'const rememberedDevice', once('a user')],
     [appOf('u'), 'function findRememberedDevice', once('a user')],
     [appOf('d'), 'function rememberFactor', once('a user')],
     [appOf('u'), 'function rememberFactor', once('a user')],
-    [
-      'd.user_id = u.id',
-      'const rememberedDevice',
-      'remembered-devices.test.ts tests another person in the same browser',
-    ],
     [
       'd.user_id = ${device.userId}',
       'function rememberFactor',
@@ -78,6 +74,8 @@ export const harmlessForPeople: readonly Harmless[] = [
     [app, 'function takeState', `the app is that of the intent, and ${once('an intent')}`],
     [app, 'function succeedIntent', `the app is that of the intent, and ${once('an intent')}`],
     [app, 'function failIntent', `the app is that of the intent, and ${once('an intent')}`],
+    ['expires_at > ${now}', 'function startIntent', expiredIntent],
+    ['expires_at > ${now}', 'function takeState', expiredIntent],
   ]),
   ...of('not-me/not-me.store.ts', [
     [user, 'function endSession', 'the sealed token of the link contains both ids'],
@@ -136,16 +134,6 @@ export const harmlessForPeople: readonly Harmless[] = [
   ...of('users/known-requester.ts', [
     [app, 'SELECT ip FROM sessions', once('a user')],
     [app, 'SELECT NULL FROM devices', once('a user')],
-    [
-      user,
-      'SELECT ip FROM sessions',
-      'it only affects a mail; mail-quotas.test.ts tests the session of another person',
-    ],
-    [
-      user,
-      'SELECT NULL FROM devices',
-      'it only affects a mail; mail-quotas.test.ts tests the device of another person',
-    ],
   ]),
   ...of('accounts/unclaimed.store.ts', [
     [

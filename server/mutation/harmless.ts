@@ -3,6 +3,8 @@ import { app, appOf, appOfAsked, background, type Harmless, of, once, otherApps,
 
 const ownOrganization = 'a machine user of an organization is refused for other organizations before';
 
+const endsWithSecret = 'a token expires with its secret at the latest, and the expiry of a secret does not change';
+
 /** All guards whose removal no test detects, with the second guards. */
 export const harmless: readonly Harmless[] = [
   ...harmlessForPeople,
@@ -63,6 +65,7 @@ export const harmless: readonly Harmless[] = [
     ['s.machine_user_id = machine.id', 'used AS (', once('a secret')],
     ['m.app_id = asked.app_id', 'function findMachines', 'the conditions on secret and key include the app'],
     ['s.machine_user_id = m.id', 'function findMachines', once('a secret')],
+    ['s.expires_at > ${now}', 'function findMachines', endsWithSecret],
     [
       appOfAsked('m'),
       'function findClients',
@@ -168,6 +171,7 @@ export const harmless: readonly Harmless[] = [
     [appOfAsked('o'), 'function findOrganizationMachines', once('an organization')],
     [appOfAsked('s'), 'function findOrganizationMachines', once('a machine user and of a secret')],
     [appOfAsked('k'), 'function findOrganizationMachines', 'the id of a key is its thumbprint (RFC 7638)'],
+    ['s.expires_at > ${now}', 'function findOrganizationMachines', endsWithSecret],
     [
       appOfAsked('m'),
       'function findOrganizationClients',

@@ -91,6 +91,11 @@ const guards: readonly Guard[] = [
   },
   {
     kind: 'authentication',
+    pattern: /(?:\b\w+\.)?\b(?:(?:idle_)?expires_at|remembered_until) > \$\{[\w.]+\}(?:::timestamptz)?/g,
+    replacement: 'TRUE',
+  },
+  {
+    kind: 'authentication',
     pattern: /^ *if \([^;{]*\)\s*throw (?:policyRefusal|stepUpRequired)\([^;]*\);\n/gm,
     replacement: '',
     form: 'statement',

@@ -32,14 +32,17 @@ const testedElsewhere: Readonly<Record<string, readonly string[]>> = {
   'api-keys': ['organizations/remembered-devices', 'sessions/session-of-caller'],
   apps: ['factors/policy-settings'],
   branding: ['sign-in-pages/preview'],
+  codes: ['accounts/email-verification', 'email/send-mails'],
+  devices: ['sign-in/remembered-devices'],
   factors: ['sign-in/allowed-factors'],
   'identity-providers': ['super-admins/super-admins', 'federation/promoted-accounts'],
   members: ['organization-machine-users/former-owners', 'organizations/security'],
   'organization-machine-users': ['operate/organization-machines', 'tokens/organization-machine-token'],
   organizations: ['sessions/session-of-caller'],
+  passkeys: ['factors/passkeys'],
   roles: ['organizations/security'],
   sessions: ['factors/factors', 'exchanges/copied-sessions'],
-  users: ['sessions/session-of-caller'],
+  users: ['sessions/session-of-caller', 'email/mail-quotas'],
 };
 
 /** Runs vitest with a configuration of this folder. @returns whether all tests passed, and the output */
