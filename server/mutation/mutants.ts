@@ -82,8 +82,8 @@ const guards: readonly Guard[] = [
   {
     kind: 'authentication',
     pattern: new RegExp(
-      String.raw`^ *(?:await )?(?:require(?:StrongestFactor|FreshForChange|FreshAuthentication|Authentication|Session|` +
-        String.raw`Standing)|check(?:FactorProtection|Freshness))\([^;]*\);\n`,
+      String.raw`^ *(?:await )?(?:require(?:StrongestFactor|FreshForChange|FreshAuthentication|Authentication|` +
+        String.raw`Session|Standing)|check(?:FactorProtection|Freshness))\([^;]*\);\n`,
       'gm',
     ),
     replacement: '',
