@@ -38,10 +38,19 @@ export function installForNode(directory) {
   return installed;
 }
 
-/** @param {string} url @param {import('node:child_process').ChildProcess} server */
+/**
+ * Waits for any answer. Until then the connection is refused.
+ *
+ * @param {string} url @param {import('node:child_process').ChildProcess} server
+ */
 async function ready(url, server) {
   const deadline = Date.now() + startTimeoutMs;
-  while (!(await fetch(url).catch(() => undefined))) {
+  const answers = () =>
+    fetch(url).then(
+      () => true,
+      () => false,
+    );
+  while (!(await answers())) {
     if (server.exitCode !== null || Date.now() > deadline) throw new Error('The example does not answer');
     await delay(100);
   }

@@ -149,13 +149,14 @@ function sessionsOf(page: PageCall, sessions: readonly Session[]): Html {
   const link = (label: TextName, query: Values) => html`<a href="${page.href('account', query)}">${text(label)}</a> `;
   const older = from + shownItems < sessions.length ? link('more', { cursor: String(from + shownItems) }) : html``;
   const pages = html`<p class="after">${older} ${from > 0 ? link('first', {}) : html``}</p>`;
-  const others = sessions.length > 1 ? actionButton(page, 'end-others', 'endOthers') : html``;
+  const hasOthers = sessions.some(({ current }) => !current);
   return html`<section aria-labelledby="sessions">
     <h2 id="sessions">${text('sessions')}</h2>
     <ul>
       ${shown.map((session) => sessionItem(page, session))}
     </ul>
-    ${sessions.length > shownItems ? pages : html``} ${others}
+    ${sessions.length > shownItems ? pages : html``}
+    ${hasOthers ? actionButton(page, 'end-others', 'endOthers') : html``}
   </section>`;
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { sql } from '../db/db.ts';
+import { raw, sql } from '../db/db.ts';
 import { addTo } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { enrol } from '../test/world/factors.ts';
@@ -136,4 +136,15 @@ test('it has second factors without their secrets', async () => {
   expect(document['factors']).toEqual([
     { id, kind: 'totp', name: 'Phone', createdAt: expect.any(String), lastUsedAt: expect.any(String) },
   ]);
+});
+
+test.each(['expires_at', 'idle_expires_at'])('the export leaves out sessions that have ended by %s', async (column) => {
+  const person = await world.person();
+  const ended = await world.signIn(person.email);
+  const sessions = async () => (await exportOf(person)).document['sessions'];
+  const [own, other] = [person, ended].map(({ sessionId }) => expect.objectContaining({ id: sessionId }));
+  expect(await sessions()).toEqual([own, other]);
+  await app.db.query(sql`
+    UPDATE sessions SET ${raw(column)} = ${app.clock.now()} WHERE app_id = ${world.appId} AND id = ${ended.sessionId}`);
+  expect(await sessions()).toEqual([own]);
 });

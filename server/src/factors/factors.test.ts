@@ -35,8 +35,11 @@ beforeEach(async () => {
 
 const call = (method: string, url: string, body?: object, token = person.token) =>
   world.call(method as 'GET', url, { token, ...(body && { body }) });
-const list = async (token = person.token) =>
-  (await call('GET', factorsUrl, undefined, token)).json<{ factors: { id: string }[]; recoveryCodes: object }>();
+interface ListedFactors {
+  readonly factors: readonly { readonly id: string; readonly lastUsedAt: string | null }[];
+  readonly recoveryCodes: object;
+}
+const list = async (token = person.token) => (await call('GET', factorsUrl, undefined, token)).json<ListedFactors>();
 const confirm = (id: string, body: object, token = person.token) =>
   call('POST', `${factorsUrl}/${id}/confirmation`, body, token);
 const tenMinutes = () => test.clock.advance(600_001);
@@ -109,8 +112,7 @@ describe('confirming a factor', () => {
 
   it('is listed with the time of its last use', async () => {
     const factor = await enrol(world, person);
-    const lastUse = async (token: string) =>
-      (await list(token)).factors.map((one) => (one as unknown as { lastUsedAt: string | null }).lastUsedAt);
+    const lastUse = async (token: string) => (await list(token)).factors.map(({ lastUsedAt }) => lastUsedAt);
     const first = test.clock.now().toISOString();
     expect(await lastUse(person.token)).toEqual([first]);
     test.clock.advance(60_000);

@@ -50,8 +50,8 @@ const fullMailboxSeconds = 3600;
 
 /**
  * Queues the mail about a new role. Limited per user, organization and day, because an organization can grant and
- * revoke a role repeatedly to send many mails. Beyond the limit, super admins and machine users of the app grant the
- * role without the mail. A call of any other person is refused: nobody should become a member without noticing it.
+ * revoke a role repeatedly to send many mails. Beyond the limit, super admins and machine users of the app still grant
+ * the role, without the mail. The call of anybody else is refused, because people must learn that they are members.
  *
  * @throws ApiError `rate_limited`
  */

@@ -5,8 +5,8 @@ import { withoutTimePassing } from '../test/clock.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { withStatus } from '../test/world/answers.ts';
-import { enrol, setPolicy } from '../test/world/factors.ts';
-import { proveFactor, securityOf, setOrganizationPolicy } from '../test/world/policies.ts';
+import { enrol } from '../test/world/factors.ts';
+import { securityOf, setOrganizationPolicy } from '../test/world/policies.ts';
 import { createWorld, type Person, problem, type World } from '../test/world/world.ts';
 
 let db: BarrierDb;
@@ -67,17 +67,4 @@ describe('a permission check accepts no session', () => {
     await outdate();
     expect(await check(owner.sessionId)).toBe('step_up_required');
   });
-});
-
-test('a change needs a recent factor of people who have one, also in an app that no longer uses factors', async () => {
-  const factor = await enrol(world, owner);
-  await setPolicy(world, 'off');
-  app.clock.advance(3_600_000);
-  await world.reauthenticate(owner);
-  const { token } = owner;
-  const change = () => world.call('PATCH', securityOf(orgId), { token, body: { maxSessionHours: 48 } });
-  expect(problem(await change())).toBe('401 step_up_required');
-  await proveFactor(world, owner, factor);
-  expect((await change()).statusCode).toBe(200);
-  await setPolicy(world, 'optional');
 });
